@@ -1,0 +1,50 @@
+//! Landmark's contract: the wire, and the validated model that server and agent share.
+//!
+//! ```text
+//! wire (generated) ─► convert (every violation, with its path) ─► model ─► convert ─► wire
+//! ```
+//!
+//! The model, in the order in which an assignment travels: [`host`] and [`port`] make a [`reference_server`] list, which
+//! with the location rules makes the [`settings`]; their bytes have a digest and a [`revision`]. [`location`] holds the
+//! words of a verdict, [`decision`] the rules that give it, [`evidence`] its record. [`message`] is what a session says.
+//! [`join`] is the text that makes a machine an agent.
+//!
+//! Nothing here knows a clock, a socket or a file.
+
+pub mod codec;
+pub mod convert;
+pub mod decision;
+pub mod evidence;
+pub mod host;
+pub mod ids;
+pub mod join;
+pub mod location;
+pub mod message;
+pub mod port;
+pub mod reference_server;
+pub mod revision;
+pub mod settings;
+pub mod violation;
+
+/// The generated messages, clients and servers. Used by edge files only.
+pub mod wire {
+    #![expect(
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        clippy::allow_attributes,
+        clippy::large_futures,
+        clippy::needless_pass_by_value,
+        clippy::semicolon_if_nothing_returned,
+        clippy::too_many_lines,
+        clippy::use_self,
+        clippy::wildcard_enum_match_arm,
+        elided_lifetimes_in_paths,
+        unreachable_pub,
+        unused_qualifications,
+        reason = "generated code"
+    )]
+    include!("gen/landmark.v1.rs");
+
+    /// The encoded `FileDescriptorSet` of the contract, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!("gen/landmark.v1.descriptors");
+}
