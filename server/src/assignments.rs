@@ -1,0 +1,1 @@
+//! The present assignment, and who is told of it.

@@ -1,0 +1,1 @@
+//! Connections: accept loop, TLS, limits.

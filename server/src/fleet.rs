@@ -1,0 +1,1 @@
+//! The fleet: sessions, registry, presence, progress, reports.

@@ -1,0 +1,1 @@
+//! Identities: the authority, certificates, join tokens, enrolment.

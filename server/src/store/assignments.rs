@@ -1,0 +1,1 @@
+//! Assignments in the store.

@@ -1,0 +1,1 @@
+//! The draft in the store.

@@ -1,0 +1,1 @@
+//! Location history in the store.
