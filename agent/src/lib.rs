@@ -1,1 +1,16 @@
-//! Placeholder
+//! Landmark's agent: decides where this machine is and makes the policy of that place real.
+//!
+//! ```text
+//! link ─► Offer ─► ledger ─► Accepted ─► location ─► Decided ─► policy ─► enforce ─► EnforcementStatus
+//!   ▲                                       │ evidence                                  │
+//!   │                                       ▼                                           │
+//!   └──────────────── report ◄─────────── outbox ◄──────────────────────────────────────┘
+//! ```
+//!
+//! Data goes one way: what the server offers is believed only once the ledger has checked it and has it on the disk;
+//! what is held and what the link is like decide the location; what was decided gives the desired policy; what was
+//! enforced is reported. State travels in `watch` channels, commands in bounded `mpsc` channels.
+
+pub mod ledger;
+
+pub mod location;
