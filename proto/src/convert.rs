@@ -8,3 +8,6 @@ pub mod fleet;
 pub mod location;
 pub mod settings;
 pub mod time;
+
+#[cfg(test)]
+mod tests;

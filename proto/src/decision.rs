@@ -61,6 +61,7 @@ pub fn internal_by(Target { position, host, port }: Target<'_>) -> Verdict {
 mod tests {
     use super::*;
     use crate::reference_server::ReferenceServer;
+    use crate::settings::LocationRules;
 
     fn settings(enabled: bool, hosts: &[&str], server_connection: ServerConnection) -> Settings {
         let ports = crate::port::Ports::new(vec!["80".parse().unwrap(), "443".parse().unwrap()]).unwrap();
@@ -68,10 +69,10 @@ mod tests {
             .iter()
             .map(|host| ReferenceServer { host: host.parse().unwrap(), ports: ports.clone() })
             .collect();
-        let mut settings = Settings::default();
-        settings.reference_servers = ReferenceServerList::new(enabled, servers).unwrap();
-        settings.location.server_connection = server_connection;
-        settings
+        Settings {
+            reference_servers: ReferenceServerList::new(enabled, servers).unwrap(),
+            location: LocationRules { server_connection, ..LocationRules::default() },
+        }
     }
 
     fn decided(link: LinkState, held: Option<&Settings>) -> Option<(Location, Basis)> {

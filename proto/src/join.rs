@@ -60,7 +60,8 @@ impl FromStr for JoinTicket {
             return Err(InvalidJoinString::Damaged);
         }
         let ticket = wire::JoinTicket::decode(body).map_err(|_| InvalidJoinString::Damaged)?;
-        let authority_pin = SpkiPin::try_from(ticket.authority_pin.as_ref()).map_err(|_| InvalidJoinString::Damaged)?;
+        let authority_pin =
+            SpkiPin::try_from(ticket.authority_pin.as_ref()).map_err(|_| InvalidJoinString::Damaged)?;
         if ticket.addresses.is_empty() || ticket.token.is_empty() {
             return Err(InvalidJoinString::Damaged);
         }

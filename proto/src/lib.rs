@@ -29,17 +29,11 @@ pub mod violation;
 /// The generated messages, clients and servers. Used by edge files only.
 pub mod wire {
     #![expect(
-        clippy::all,
-        clippy::allow_attributes_without_reason,
         clippy::allow_attributes,
-        clippy::large_futures,
-        clippy::needless_pass_by_value,
-        clippy::semicolon_if_nothing_returned,
+        clippy::allow_attributes_without_reason,
+        clippy::clone_on_ref_ptr,
+        clippy::large_enum_variant,
         clippy::too_many_lines,
-        clippy::use_self,
-        clippy::wildcard_enum_match_arm,
-        elided_lifetimes_in_paths,
-        unreachable_pub,
         unused_qualifications,
         reason = "generated code"
     )]

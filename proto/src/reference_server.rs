@@ -72,7 +72,11 @@ impl ReferenceServerList {
     /// Every (server, port) in the order of a strict walk.
     pub fn targets(&self) -> impl Iterator<Item = Target<'_>> {
         self.servers.iter().enumerate().flat_map(|(position, server)| {
-            server.ports.as_slice().iter().map(move |port| Target { position, host: &server.host, port: *port })
+            server.ports.as_slice().iter().map(move |port| Target {
+                position,
+                host: &server.host,
+                port: *port,
+            })
         })
     }
 }
@@ -127,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_list_holds_320_servers_and_not_one_more() {
-        let servers = |n: usize| (0..n).map(|n| server(&format!("10.0.{}.{}", n / 200, n % 200 + 1), &[80])).collect();
+        let servers =
+            |n: usize| (0..n).map(|n| server(&format!("10.0.{}.{}", n / 200, n % 200 + 1), &[80])).collect();
         assert_eq!(ReferenceServerList::new(true, servers(320)).unwrap().servers().len(), 320);
         assert_eq!(
             ReferenceServerList::new(true, servers(321)).unwrap_err(),
@@ -138,8 +143,10 @@ mod tests {
     #[test]
     fn targets_follow_the_list_then_the_ports() {
         let list = ReferenceServerList::new(true, vec![server("b", &[443, 80]), server("a", &[21])]).unwrap();
-        let targets: Vec<String> =
-            list.targets().map(|target| format!("{}:{}@{}", target.host, target.port, target.position)).collect();
+        let targets: Vec<String> = list
+            .targets()
+            .map(|target| format!("{}:{}@{}", target.host, target.port, target.position))
+            .collect();
         assert_eq!(targets, ["b:443@0", "b:80@0", "a:21@1"]);
     }
 }

@@ -53,13 +53,19 @@ pub fn list_to_wire(list: &ReferenceServerList) -> wire::ReferenceServerList {
 ///
 /// # Errors
 /// Every broken rule, with its path below `path`.
-pub fn list_from_wire(list: wire::ReferenceServerList, path: &Path) -> Result<ReferenceServerList, Violations> {
+pub fn list_from_wire(
+    list: wire::ReferenceServerList,
+    path: &Path,
+) -> Result<ReferenceServerList, Violations> {
     let wire::ReferenceServerList { enabled, servers } = list;
     let path = path.field("servers");
     let mut findings = Findings::default();
     // A list that is too long is refused before its entries are read: no peer makes us list a million violations.
     if servers.len() > MAX_SERVERS {
-        return Err(Violations::one(&path, InvalidList::TooMany { n_servers: servers.len(), max: MAX_SERVERS }));
+        return Err(Violations::one(
+            &path,
+            InvalidList::TooMany { n_servers: servers.len(), max: MAX_SERVERS },
+        ));
     }
     let servers: Vec<Option<ReferenceServer>> = servers
         .into_iter()
@@ -147,9 +153,10 @@ pub fn rules_from_wire(rules: wire::LocationRules, path: &Path) -> Result<Locati
     let recheck_interval =
         findings.keep(recheck_interval_from_wire(recheck_interval, &path.field("recheck_interval")));
     findings.finish(
-        server_connection
-            .zip(recheck_interval)
-            .map(|(server_connection, recheck_interval)| LocationRules { server_connection, recheck_interval }),
+        server_connection.zip(recheck_interval).map(|(server_connection, recheck_interval)| LocationRules {
+            server_connection,
+            recheck_interval,
+        }),
     )
 }
 

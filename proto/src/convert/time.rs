@@ -19,7 +19,10 @@ pub fn timestamp_to_wire(time: SystemTime) -> prost_types::Timestamp {
 ///
 /// # Errors
 /// Absent, or out of range.
-pub fn timestamp_from_wire(time: Option<prost_types::Timestamp>, path: &Path) -> Result<SystemTime, Violations> {
+pub fn timestamp_from_wire(
+    time: Option<prost_types::Timestamp>,
+    path: &Path,
+) -> Result<SystemTime, Violations> {
     let Some(prost_types::Timestamp { seconds, nanos }) = time else {
         return Err(Violations::one(path, "is missing"));
     };
@@ -41,7 +44,10 @@ pub fn duration_to_wire(duration: Duration) -> prost_types::Duration {
 ///
 /// # Errors
 /// Absent, negative, or longer than 8,000 years.
-pub fn duration_from_wire(duration: Option<prost_types::Duration>, path: &Path) -> Result<Duration, Violations> {
+pub fn duration_from_wire(
+    duration: Option<prost_types::Duration>,
+    path: &Path,
+) -> Result<Duration, Violations> {
     let Some(prost_types::Duration { seconds, nanos }) = duration else {
         return Err(Violations::one(path, "is missing"));
     };
