@@ -13,6 +13,7 @@
 //! tasks run until a signal asks them to stop or the first of them ends; the service manager and balancers learn
 //! whether the daemon is ready.
 
+pub mod config;
 pub mod telemetry;
 
 pub mod limits;
