@@ -192,7 +192,9 @@ async fn read_fleet_id(connection: &mut SqliteConnection) -> Result<FleetId, Sto
     let doing = StoreError::doing("read the fleet's id");
     let row = sqlx::query("SELECT fleet_id FROM fleet").fetch_one(connection).await.map_err(doing)?;
     let bytes: Vec<u8> = row.try_get(0).map_err(doing)?;
-    Uuid::from_slice(&bytes).map(FleetId::from_uuid).map_err(|_| StoreError::damaged("fleet id", "not 16 bytes"))
+    Uuid::from_slice(&bytes)
+        .map(FleetId::from_uuid)
+        .map_err(|_| StoreError::damaged("fleet id", "not 16 bytes"))
 }
 
 /// A time as rows have it: microseconds since 1970.
