@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::command::workspace_root;
+
 /// Where the contract is written, from the workspace root.
 const PROTO_DIR: &str = "proto";
 const GENERATED_DIR: &str = "proto/src/gen";
@@ -78,10 +80,4 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-fn workspace_root() -> PathBuf {
-    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.pop();
-    root
 }

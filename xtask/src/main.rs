@@ -1,6 +1,16 @@
 //! The project's own tools, run as `cargo xtask …`. Small on purpose: heavy tools are binaries of `tests/`.
 
+#![expect(clippy::print_stderr, reason = "a tool for people at a terminal")]
+#![expect(clippy::disallowed_methods, reason = "writes only what can be made again")]
+
 mod codegen;
+mod command;
+mod demo;
+mod packages;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -14,16 +24,32 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build everything and play the whole story on this machine: a server, three agents, three reference servers.
+    Demo(demo::Options),
+    /// Run every test level that this machine allows; install what they need when root on Debian.
+    Test(test::Options),
     /// Make the Rust code of the wire contract from proto/landmark/v1/*.proto (no protoc needed).
     Codegen {
         /// Change nothing; fail if the committed code is not what would be made.
         #[arg(long)]
         check: bool,
     },
+    /// Check the rules of the house that neither rustc nor clippy knows.
+    Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
         Command::Codegen { check } => codegen::run(check),
+        Command::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

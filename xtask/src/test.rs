@@ -1,0 +1,112 @@
+//! Runs the test levels in rising order of cost.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::command::{self, cargo, succeeds, workspace_root};
+use crate::{codegen, packages, tidy};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run only these levels (default: all).
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Level>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// Formatting, house rules, freshness of generated code, lints as errors.
+    Static,
+    /// Unit and property tests of every crate.
+    Unit,
+    /// Server and agents in one process, over loopback.
+    Inproc,
+    /// The real binaries with real reference servers.
+    E2e,
+}
+
+/// The version that the rules of proto/buf.yaml were written for.
+const BUF: &str = "@bufbuild/buf@1.75.0";
+
+const ALL: [Level; 4] = [Level::Static, Level::Unit, Level::Inproc, Level::E2e];
+
+/// Runs them all, or those asked for; stops at the first level that fails.
+///
+/// # Errors
+/// A level failed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let levels = if options.only.is_empty() { &ALL[..] } else { &options.only };
+    for level in levels {
+        match level {
+            Level::Static => check_statically()?,
+            Level::Unit => tests(&["--workspace", "--exclude", "landmark-tests"])?,
+            Level::Inproc => tests(&["--package", "landmark-tests", "--lib", "--test", "inproc"])?,
+            Level::E2e => end_to_end()?,
+        }
+    }
+    eprintln!("\nAll {} levels passed.", levels.len());
+    Ok(())
+}
+
+fn end_to_end() -> Result<()> {
+    packages::ensure()?;
+    command::run(cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
+    tests(&["--package", "landmark-tests", "--test", "e2e"])
+}
+
+fn check_statically() -> Result<()> {
+    tidy::run()?;
+    codegen::run(true)?;
+    lint_contract()?;
+    if has_component("fmt") {
+        command::run(cargo().args(["fmt", "--all", "--check"]))?;
+    }
+    if has_component("clippy") {
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+        command::run(&mut clippy)?;
+    }
+    Ok(())
+}
+
+/// Lints the contract with buf, whose npm package carries the binary.
+fn lint_contract() -> Result<()> {
+    if succeeds(Command::new("buf").arg("--version")) {
+        return command::run(Command::new("buf").args(["lint", "proto"]).current_dir(workspace_root()));
+    }
+    let mut npx = Command::new("npx");
+    npx.args(["--yes", BUF]).current_dir(workspace_root());
+    if succeeds(npx.arg("--version")) {
+        let mut lint = Command::new("npx");
+        return command::run(lint.args(["--yes", BUF, "lint", "proto"]).current_dir(workspace_root()));
+    }
+    eprintln!("SKIP buf lint: neither buf nor npx with the package registry is there");
+    Ok(())
+}
+
+/// `rustfmt` and `clippy` are parts of a toolchain that a minimal installation lacks.
+fn has_component(name: &str) -> bool {
+    let there = succeeds(cargo().args([name, "--version"]));
+    if !there {
+        eprintln!("SKIP cargo {name}: not installed (rustup component add {})", component(name));
+    }
+    there
+}
+
+fn component(name: &str) -> &str {
+    if name == "fmt" { "rustfmt" } else { name }
+}
+
+/// With cargo-nextest where it is installed, which runs tests of one binary in parallel processes.
+fn tests(selection: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    if succeeds(cargo().args(["nextest", "--version"])) {
+        command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
+    } else {
+        command.args(["test", "--locked", "--no-fail-fast"]);
+    }
+    command.args(selection);
+    command::run(&mut command)
+}
