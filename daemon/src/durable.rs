@@ -214,7 +214,7 @@ pub fn create_dir_private(path: &Path) -> Result<(), DurableError> {
     }
 }
 
-/// Removes the temporary files that a crash during [`write`] left in a folder; returns how many there were.
+/// Removes the temporary files that a crash during [`write`](fn@write) left in a folder; returns how many there were.
 ///
 /// Only for a folder that no other process writes into (see [`StateDir`](crate::state_dir::StateDir)), and while no
 /// write to it is under way.

@@ -20,8 +20,8 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    // The lock lasts as long as the file is open, and falls with the process, however that ends.
-    _lock: File,
+    // The lock falls with the process, however that ends.
+    lock: File,
 }
 
 /// The state folder cannot be used.
@@ -68,7 +68,7 @@ impl StateDir {
         if n_swept > 0 {
             info!(path = %path.display(), n_swept, "temporary files of an earlier run removed");
         }
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     /// The folder's path.
@@ -79,6 +79,13 @@ impl StateDir {
     /// The path of something in the folder.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a child, forked but not yet executing its program, has a copy of it.
+        self.lock.unlock().ok();
     }
 }
 
