@@ -237,3 +237,5 @@ pub fn parse_override(text: &str) -> Result<(String, String), InvalidOverride> {
         .ok_or_else(|| InvalidOverride { text: text.to_owned() })
 }
 
+#[cfg(test)]
+mod tests;
