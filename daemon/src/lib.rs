@@ -27,3 +27,6 @@ pub mod tasks;
 
 pub mod error;
 pub mod exit;
+
+#[cfg(test)]
+mod test_process;

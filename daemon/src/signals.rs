@@ -110,3 +110,6 @@ async fn attend(
 fn exit_at_once(signal_number: i32) -> ! {
     std::process::exit(128 + signal_number)
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,19 +78,20 @@ fn colours(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
 
 /// The hook of the standard library prints several lines of plain text, which breaks a log of JSON objects.
 fn log_panic(info: &PanicHookInfo<'_>) {
-    let message = info.payload_as_str().unwrap_or("(no text)");
+    let reason = info.payload_as_str().unwrap_or("(no text)");
     let location = info.location().map(ToString::to_string);
     let thread = std::thread::current();
     let backtrace = std::backtrace::Backtrace::capture();
     let backtrace =
         (backtrace.status() == std::backtrace::BacktraceStatus::Captured).then(|| backtrace.to_string());
-    tracing::error!(message_of_panic = message, location, thread = thread.name(), backtrace, "panicked");
+    tracing::error!(reason, location, thread = thread.name(), backtrace, "panicked");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Chain;
+    use crate::test_process;
 
     #[test]
     fn colours_need_a_terminal_and_no_objection() {
@@ -115,5 +116,27 @@ mod tests {
             "\"info,link=loud\" is not a log filter (such as info or info,landmark_agent::link=debug)"
         );
         assert!(Chain(&error).to_string().contains("expected one of"));
+    }
+
+    #[test]
+    fn a_panic_is_one_json_object_in_the_log() {
+        if test_process::is_other() {
+            init("warn", LogFormat::Json).unwrap();
+            tracing::info!("below the filter");
+            assert!(std::thread::spawn(|| panic!("row {} is missing", 7)).join().is_err());
+            assert!(matches!(init("warn", LogFormat::Text), Err(TelemetryError::AlreadySet(_))));
+            return;
+        }
+        let test = "telemetry::tests::a_panic_is_one_json_object_in_the_log";
+        let output = test_process::command(test).output().unwrap();
+        assert!(output.status.success());
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.starts_with('{') && log.ends_with("}\n"), "{log}");
+        for part in
+            ["\"level\":\"ERROR\"", "\"message\":\"panicked\"", "row 7 is missing", "src/telemetry.rs:"]
+        {
+            assert!(log.contains(part), "{part} in {log}");
+        }
     }
 }
