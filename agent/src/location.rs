@@ -1,1 +1,5 @@
-//! Where this machine is (being written).
+//! Where this machine is.
+
+mod clock;
+mod race;
+mod tried;
