@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::store::assignments::Note;
-use crate::store::drafts::Author;
+use crate::store::drafts::{Author, Changed};
 
 fn signature() -> Signature {
     Signature { by: Author::from("ada".to_owned()), at: SystemTime::now(), note: Note::default() }
@@ -15,7 +15,7 @@ async fn store(folder: &Path) -> Store {
 
 async fn enable(store: &Store, enabled: bool) {
     store
-        .edit_draft(None, &signature().by, SystemTime::now(), |settings| {
+        .edit_draft(None, Changed { at: SystemTime::now(), by: signature().by }, |settings| {
             let mut settings = settings.clone();
             let servers = settings.reference_servers.servers().to_vec();
             settings.reference_servers =

@@ -114,14 +114,13 @@ impl Store {
     pub async fn edit_draft(
         &self,
         expected: Option<&Etag>,
-        by: &Author,
-        at: SystemTime,
+        changed: Changed,
         edit: impl FnOnce(&Settings) -> Result<Settings, Violations>,
     ) -> Result<Draft, EditDraftError> {
         self.write(async |connection| {
             let row = read_expected(connection, expected).await?;
             let settings = edit(&row.draft.settings).map_err(EditDraftError::Invalid)?;
-            save(connection, row, settings, Changed { at, by: by.clone() }).await
+            save(connection, row, settings, changed).await
         })
         .await
     }
@@ -133,14 +132,13 @@ impl Store {
     pub async fn discard_draft(
         &self,
         expected: Option<&Etag>,
-        by: &Author,
-        at: SystemTime,
+        changed: Changed,
     ) -> Result<Draft, EditDraftError> {
         self.write(async |connection| {
             let row = read_expected(connection, expected).await?;
             let present = present_stored(connection).await?;
             let settings = present.map(|stored| stored.settings().clone()).unwrap_or_default();
-            save(connection, row, settings, Changed { at, by: by.clone() }).await
+            save(connection, row, settings, changed).await
         })
         .await
     }
@@ -213,13 +211,14 @@ pub(super) async fn save(
         return Err(EditDraftError::Invalid(Violations::one(&Path::root(), message)));
     }
     let n_changes = row.n_changes.saturating_add(1);
+    let changed_at = time_to_row(changed.at);
     sqlx::query(
         "UPDATE draft SET n_changes = $1, digest = $2, settings = $3, changed_at = $4, changed_by = $5",
     )
     .bind(n_changes)
     .bind(&encoded.digest().as_bytes()[..])
     .bind(encoded.bytes().as_ref())
-    .bind(time_to_row(changed.at))
+    .bind(changed_at)
     .bind(changed.by.as_str())
     .execute(connection)
     .await
@@ -229,6 +228,7 @@ pub(super) async fn save(
         differs: row.draft.assigned.is_none_or(|held| held.digest != encoded.digest()),
         settings,
         assigned: row.draft.assigned,
-        changed: Some(changed),
+        // As the row has it, so that everyone reads the same.
+        changed: Some(Changed { at: time_from_row(changed_at), ..changed }),
     })
 }
