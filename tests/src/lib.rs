@@ -1,1 +1,21 @@
-//! Placeholder
+//! The harness of the tests that cross crates: real processes, real reference servers, and what a user would see of them.
+//!
+//! ```text
+//! scratch ─► ports ─► binaries ─► process ─► reference (nginx, vsftpd, PostgreSQL, recorder, silent)
+//!                                    │
+//!                                    └─────► fleet (server, agents, landmarkctl)      wait: until it is as expected
+//! ```
+//!
+//! Everything is owned by a value that ends it when it is dropped: processes by their id, tasks in a `JoinSet`, mounts.
+//! Nothing here knows any internals of the server or the agent: it speaks command lines and sockets.
+
+pub mod scratch;
+
+pub mod binaries;
+pub mod ports;
+pub mod process;
+pub mod wait;
+
+pub mod reference;
+pub mod skip;
+pub mod tmpfs;

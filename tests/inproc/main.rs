@@ -1,0 +1,1 @@
+//! Server and agents in one process, over loopback.

@@ -1,0 +1,43 @@
+//! vsftpd as a reference server: a file server inside the company.
+
+use anyhow::Result;
+use rustix::process::Signal;
+
+use super::{Kind, ReferenceServer, in_system_folders, installed};
+use crate::ports::Port;
+use crate::scratch::Scratch;
+
+/// Starts it. `None`: it is not installed, and that has been said.
+///
+/// # Errors
+/// It does not come up, or nothing may be skipped here.
+pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
+    let Some(program) = installed("vsftpd", "vsftpd", &in_system_folders("vsftpd"))? else { return Ok(None) };
+    let port = Port::reserve()?;
+    let name = format!("vsftpd-{}", port.number());
+    let root = scratch.make_folder(&format!("{name}/root"))?;
+    let root = root.display();
+    let configuration = format!(
+        "listen=YES\n\
+         listen_ipv6=NO\n\
+         listen_address=127.0.0.1\n\
+         listen_port={port}\n\
+         background=NO\n\
+         run_as_launching_user=YES\n\
+         anonymous_enable=YES\n\
+         local_enable=NO\n\
+         anon_root={root}\n\
+         secure_chroot_dir={root}\n\
+         xferlog_enable=NO\n\
+         seccomp_sandbox=NO\n\
+         isolate=NO\n\
+         isolate_network=NO\n",
+        port = port.number()
+    );
+    let file = scratch.write(&format!("{name}/vsftpd.conf"), configuration)?;
+    let arguments = vec![file.display().to_string()];
+    let kind = Kind { name: "vsftpd", program, arguments, user: None, stop_signal: Signal::TERM };
+    let mut server = ReferenceServer::new(scratch, port, kind);
+    server.start().await?;
+    Ok(Some(server))
+}
