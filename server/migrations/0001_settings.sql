@@ -1,10 +1,12 @@
 -- The fleet, its draft and its assignments. Times are microseconds since 1970 (UTC); ids are their 16 bytes.
 
--- Made at the first start, never changed.
+-- Made at the first start, never changed. The pin is the SHA-256 of the authority's SubjectPublicKeyInfo, absent until
+-- there is an authority.
 CREATE TABLE fleet (
-    singleton  INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),
-    fleet_id   BLOB    NOT NULL CHECK (length(fleet_id) = 16),
-    created_at BIGINT  NOT NULL
+    singleton     INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    fleet_id      BLOB    NOT NULL CHECK (length(fleet_id) = 16),
+    created_at    BIGINT  NOT NULL,
+    authority_pin BLOB    CHECK (length(authority_pin) = 32)
 );
 
 -- The number of the last assignment: updated in the assigning transaction, so that numbers have no gaps and become

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use landmark_proto::ids::FleetId;
+use landmark_proto::join::SpkiPin;
 use landmark_proto::settings::{EncodedSettings, Settings};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
@@ -107,6 +108,41 @@ impl Store {
         self.0.fleet_id
     }
 
+    /// Of the authority that the fleet's agents trust; `None` as long as there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn authority_pin(&self) -> Result<Option<SpkiPin>, StoreError> {
+        let doing = StoreError::doing("read the authority's pin");
+        self.read(async |connection| {
+            let row =
+                sqlx::query("SELECT authority_pin FROM fleet").fetch_one(connection).await.map_err(doing)?;
+            let pin: Option<Vec<u8>> = row.try_get(0).map_err(doing)?;
+            pin.map(|bytes| {
+                SpkiPin::try_from(bytes.as_slice())
+                    .map_err(|error| StoreError::damaged("authority pin", error))
+            })
+            .transpose()
+        })
+        .await
+    }
+
+    /// Records the fleet's authority. One that is recorded already stays.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn record_authority_pin(&self, pin: SpkiPin) -> Result<(), StoreError> {
+        self.write(async |connection| {
+            sqlx::query("UPDATE fleet SET authority_pin = $1 WHERE authority_pin IS NULL")
+                .bind(&pin.as_bytes()[..])
+                .execute(connection)
+                .await
+                .map_err(StoreError::doing("record the authority's pin"))?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Runs `work` in a transaction of the only writer: committed on `Ok`, rolled back otherwise.
     ///
     /// # Errors
@@ -170,7 +206,7 @@ async fn seed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut transaction =
         connection.begin_with(schema::BEGIN).await.map_err(StoreError::doing("make the first rows"))?;
     let inserted = async {
-        sqlx::query("INSERT INTO fleet VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO fleet VALUES (1, $1, $2, NULL) ON CONFLICT DO NOTHING")
             .bind(&Uuid::new_v4().as_bytes()[..])
             .bind(time_to_row(SystemTime::now()))
             .execute(&mut *transaction)

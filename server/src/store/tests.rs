@@ -138,6 +138,17 @@ async fn what_was_saved_survives_a_crash() {
 }
 
 #[tokio::test]
+async fn a_fleet_keeps_the_authority_that_was_recorded_first() {
+    let opened = Opened::new().await;
+    assert_eq!(opened.store.authority_pin().await.unwrap(), None);
+    let first = SpkiPin::of(b"first");
+    opened.store.record_authority_pin(first).await.unwrap();
+    opened.store.record_authority_pin(SpkiPin::of(b"second")).await.unwrap();
+    let opened = opened.crash().await;
+    assert_eq!(opened.store.authority_pin().await.unwrap(), Some(first));
+}
+
+#[tokio::test]
 async fn of_two_who_edit_at_once_the_second_gets_the_present_draft() {
     let Opened { store, folder: _folder } = Opened::new().await;
     let seen_by_both = store.draft().await.unwrap().etag;
