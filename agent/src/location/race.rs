@@ -81,7 +81,7 @@ pub(crate) enum State {
 }
 
 impl Race {
-    /// Starts a race over `n_targets`, at least one; `answered_last` is tried at once, beside the first.
+    /// Starts a race over `n_targets`; `answered_last` is tried at once, beside the first. A race over none is over.
     pub(crate) fn start(now: Moment, n_targets: usize, answered_last: Option<usize>) -> (Self, Vec<Action>) {
         let share = u32::try_from(n_targets).map_or(Duration::ZERO, |n| ALL_STARTED_AFTER / n.max(1));
         let mut race = Self {

@@ -1,0 +1,146 @@
+//! What is kept of the evaluations that are over: the last 64, for `explain`.
+//!
+//! A record shares the assignment with whoever else holds it; the full [`Evidence`], with the names of all that were
+//! tried, is only made when someone asks.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use landmark_proto::evidence::Evidence;
+use landmark_proto::ids::BootId;
+use landmark_proto::revision::Held;
+use landmark_proto::settings::Settings;
+
+use super::engine::{Assigned, Closed};
+use crate::ledger::Accepted;
+
+/// How many records are kept, at most.
+pub const MAX_RECORDS: usize = 64;
+/// How many attempts are kept in all records, at most; the newest record is always kept. 64 evaluations of 128 targets,
+/// under 1 MiB: without it, 64 of the longest possible list would take 15 MiB.
+const MAX_ATTEMPTS: usize = 64 * 128;
+
+impl Assigned for Accepted {
+    fn held(&self) -> Held {
+        self.held()
+    }
+
+    fn settings(&self) -> &Settings {
+        self.settings()
+    }
+}
+
+/// An evaluation that is over, and when it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record<A> {
+    pub(crate) closed: Closed<A>,
+    pub(crate) boot_id: BootId,
+    pub(crate) started_at: SystemTime,
+}
+
+impl<A: Assigned> Record<A> {
+    /// With everything that is needed to recompute the verdict.
+    pub(crate) fn to_evidence(&self) -> Evidence {
+        let Self { closed: Closed { given, link, attempts, settled_in }, boot_id, started_at } = self;
+        let settings = given.held.as_ref().map(Assigned::settings);
+        let targets = settings.into_iter().flat_map(|settings| settings.reference_servers.targets());
+        Evidence {
+            evaluation: given.evaluation,
+            boot_id: *boot_id,
+            started_at: *started_at,
+            triggers: given.triggers.clone(),
+            link: *link,
+            held: given.held.as_ref().map(|held| (held.held(), held.settings().clone())),
+            attempts: attempts.iter().zip(targets).map(|(tried, target)| tried.to_attempt(target)).collect(),
+            verdict: given.verdict.clone(),
+            decided_in: given.decided_in,
+            settled_in: *settled_in,
+        }
+    }
+}
+
+/// The evidence of the last evaluations. Cheap to clone; all clones see the same.
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceLog {
+    records: Arc<Mutex<VecDeque<Arc<Record<Accepted>>>>>,
+}
+
+impl EvidenceLog {
+    /// The evidence of the last `n` evaluations that are over, oldest first; there are at most [`MAX_RECORDS`], fewer
+    /// where lists are very long.
+    pub fn last(&self, n: usize) -> Vec<Evidence> {
+        let records: Vec<_> = {
+            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.range(records.len().saturating_sub(n)..).cloned().collect()
+        };
+        records.iter().map(|record| record.to_evidence()).collect()
+    }
+
+    pub(crate) fn push(&self, record: Record<Accepted>) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.push_back(Arc::new(record));
+        let too_many = |records: &VecDeque<Arc<Record<Accepted>>>| {
+            let n_attempts: usize = records.iter().map(|record| record.closed.attempts.len()).sum();
+            records.len() > MAX_RECORDS || n_attempts > MAX_ATTEMPTS
+        };
+        while records.len() > 1 && too_many(&records) {
+            records.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use landmark_proto::evidence::Outcome;
+    use landmark_proto::ids::EvaluationId;
+    use landmark_proto::location::{Basis, LinkState, Location, Trigger, Verdict};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::location::clock::Moment;
+    use crate::location::engine::Given;
+    use crate::location::tried::{Ended, Tried};
+
+    fn record(number: u64, n_attempts: usize) -> Record<Accepted> {
+        let verdict = Verdict { location: Location::External, basis: Basis::NoneReachable { n_attempts } };
+        let given = Given {
+            evaluation: EvaluationId::new(number),
+            triggers: vec![Trigger::Recheck],
+            held: None,
+            verdict,
+            decided_in: Duration::ZERO,
+        };
+        let at = Moment::default();
+        let attempts = vec![Tried::new(at, at, at, Ended::with(Outcome::Refused)); n_attempts];
+        let closed = Closed { given, link: LinkState::Lost, attempts, settled_in: Duration::ZERO };
+        Record { closed, boot_id: BootId::from_uuid(Uuid::nil()), started_at: SystemTime::UNIX_EPOCH }
+    }
+
+    fn numbers(log: &EvidenceLog, n: usize) -> Vec<u64> {
+        log.last(n).iter().map(|evidence| evidence.evaluation.get()).collect()
+    }
+
+    #[test]
+    fn the_last_64_are_kept_oldest_first() {
+        let log = EvidenceLog::default();
+        for number in 1..=100 {
+            log.push(record(number, 3));
+        }
+        assert_eq!(numbers(&log, 3), [98, 99, 100]);
+        assert_eq!(numbers(&log, 1000), (37..=100).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn very_long_lists_leave_fewer_records_but_always_the_newest() {
+        let log = EvidenceLog::default();
+        for number in 1..=10 {
+            log.push(record(number, 2560));
+        }
+        assert_eq!(numbers(&log, 64), [8, 9, 10]);
+        log.push(record(11, MAX_ATTEMPTS + 1));
+        assert_eq!(numbers(&log, 64), [11]);
+    }
+}
