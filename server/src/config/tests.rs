@@ -1,0 +1,79 @@
+use super::*;
+
+fn read(text: &str) -> Result<Config, String> {
+    Config::read(Layers::new(PREFIX).toml("server.toml", text))
+        .map(|(config, _)| config)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn without_any_configuration_the_documented_defaults_are_in_force() {
+    let config = Config::defaults().unwrap();
+    assert_eq!(config.listen.agents, "0.0.0.0:7443".parse().unwrap());
+    assert_eq!(config.listen.enrollment, "0.0.0.0:7444".parse().unwrap());
+    assert_eq!(config.listen.administration, "127.0.0.1:7445".parse().unwrap());
+    assert_eq!(config.listen.operations, "127.0.0.1:7446".parse().unwrap());
+    assert_eq!(config.max_reference_servers.get(), 32);
+    assert_eq!(config.timing.tuning, Tuning::default());
+    assert_eq!(config.timing.certificate_lifetime, 30 * DAY);
+    assert_eq!(config.agent_limits, Limits::agents());
+}
+
+#[test]
+fn the_printed_default_configuration_changes_nothing_even_uncommented() {
+    let printed = default_config();
+    let uncommented: String = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix('#').filter(|line| !line.starts_with(' ')).or(Some(line)))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let config = read(&uncommented).unwrap();
+    let defaults = Config::defaults().unwrap();
+    assert_eq!(format!("{config:?}"), format!("{defaults:?}"));
+    assert_eq!(format!("{:?}", read(&printed).unwrap()), format!("{defaults:?}"));
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_with_its_place() {
+    let error = read(
+        r#"
+[listen]
+agents = "everywhere"
+[reference-servers]
+max = 321
+[advertise]
+agents = ["landmark.example", "a:0"]
+[timing]
+heartbeat = "1s"
+heartbeet = "1m"
+[log]
+filter = "loud=loud"
+"#,
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    server.toml:3:10: listen.agents: everywhere is not an IP address and port (such as 127.0.0.1:7446 or [::1]:7446)
+    server.toml:5:7: reference-servers.max: 321 is too large (at most 320)
+    server.toml:7:11: advertise.agents[0]: "landmark.example" has no port (HOST:PORT, or [IPv6]:PORT)
+    server.toml:7:31: advertise.agents[1]: 0 is not a port (1 to 65535)
+    server.toml:9:13: timing.heartbeat: 1s is too short (at least 10s)
+    server.toml:10:13: timing.heartbeet: unknown key (did you mean timing.heartbeat?)
+    server.toml:12:10: log.filter: "loud=loud" is not a log filter (such as info or info,landmark_agent::link=debug)
+    "#);
+}
+
+#[test]
+fn every_layer_beats_the_one_below() {
+    let layers = Layers::new(PREFIX)
+        .toml("server.toml", "[log]\nfilter = \"warn\"\nformat = \"json\"\n[reference-servers]\nmax = 64")
+        .environment([
+            ("LANDMARK_SERVER_LOG_FILTER".into(), "debug".into()),
+            ("LANDMARK_SERVER_REFERENCE_SERVERS_MAX".into(), "128".into()),
+        ])
+        .overrides([("reference-servers.max", "320")]);
+    let (config, effective) = Config::read(layers).unwrap();
+    assert_eq!(config.log, Log { filter: "debug".to_owned(), format: LogFormat::Json });
+    assert_eq!(config.max_reference_servers.get(), 320);
+    let told: Vec<String> = effective.iter().map(ToString::to_string).collect();
+    assert!(told.contains(&"log.filter = \"debug\" (LANDMARK_SERVER_LOG_FILTER)".to_owned()), "{told:?}");
+}
