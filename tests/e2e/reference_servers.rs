@@ -1,7 +1,6 @@
 //! The stand-ins for a company's servers do what the other tests rely on.
 
 use std::io::ErrorKind;
-use std::net::Ipv4Addr;
 
 use anyhow::{Result, ensure};
 use landmark_tests::reference::{ReferenceServer, nginx, postgresql, vsftpd};
@@ -36,14 +35,14 @@ async fn postgresql_refuses_when_stopped_and_answers_again() -> Result<()> {
 }
 
 async fn comes_and_goes(mut server: ReferenceServer) -> Result<()> {
-    let connect = async |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
+    let address = (server.host(), server.port());
     for _ in 0..2 {
-        connect(server.port()).await?;
+        TcpStream::connect(address).await?;
         server.stop().await?;
-        let refused = connect(server.port()).await;
+        let refused = TcpStream::connect(address).await;
         ensure!(refused.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused));
         server.start().await?;
     }
-    connect(server.port()).await.map(drop)?;
+    TcpStream::connect(address).await.map(drop)?;
     Ok(())
 }

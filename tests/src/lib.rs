@@ -16,6 +16,9 @@ pub mod ports;
 pub mod process;
 pub mod wait;
 
+pub mod peer;
 pub mod reference;
 pub mod skip;
 pub mod tmpfs;
+
+pub mod fleet;

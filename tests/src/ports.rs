@@ -1,4 +1,4 @@
-//! Ports of 127.0.0.1 that belong to one test, also while nobody listens on them.
+//! Ports of this machine that belong to one test, also while nobody listens on them.
 //!
 //! A port that the kernel gave out (`:0`) may be given to somebody else as soon as it is closed, even as the source port
 //! of a connection. These stand below the range from which the kernel chooses, and a lock on a file keeps other tests
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 /// Below the kernel's range for outgoing connections (32768 and up by default).
 const OURS: Range<u16> = 12_000..32_000;
 
-/// A port of 127.0.0.1, ours until this is dropped.
+/// A port, on all loopback addresses, ours until this is dropped.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
@@ -35,7 +35,7 @@ impl Port {
         for number in OURS.cycle_from(begin) {
             let path = folder.join(number.to_string());
             let lock = File::create(&path).with_context(|| format!("make {}", path.display()))?;
-            if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+            if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok() {
                 return Ok(Self { number, _lock: lock });
             }
         }
@@ -47,7 +47,7 @@ impl Port {
         self.number
     }
 
-    /// With its address.
+    /// On 127.0.0.1.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.number))
     }

@@ -1,6 +1,7 @@
-//! Reference servers: real ones, started as processes on ports of 127.0.0.1, and stand-ins for what goes wrong.
+//! Reference servers: real ones, started as processes on loopback addresses, and stand-ins for what goes wrong.
 //!
-//! A module a kind; this file has what the real ones share.
+//! A module a kind; this file has what the real ones share. Each kind has a loopback address of its own, for on one host
+//! they would be one reference server with many ports.
 
 pub mod nginx;
 pub mod postgresql;
@@ -8,6 +9,7 @@ pub mod recorder;
 pub mod silent;
 pub mod vsftpd;
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -35,6 +37,7 @@ pub struct ReferenceServer {
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
+    host: Ipv4Addr,
     program: PathBuf,
     arguments: Vec<String>,
     /// The user who runs it, where it is not ours.
@@ -62,8 +65,8 @@ impl ReferenceServer {
         ensure!(self.process.is_none(), "{name} runs already");
         let process = Process::start(name, self.kind.command(), &self.log)?.stopped_by(self.kind.stop_signal);
         let process = self.process.insert(process);
-        let address = self.port.address();
-        wait_until(&format!("{name} answers on {address}"), LIMIT, async || {
+        let address = (self.kind.host, self.port.number());
+        wait_until(&format!("{name} answers"), LIMIT, async || {
             process.ensure_running()?;
             Ok(TcpStream::connect(address).await.map(drop)?)
         })
@@ -85,7 +88,12 @@ impl ReferenceServer {
         self.kind.name
     }
 
-    /// Its port of 127.0.0.1.
+    /// Its loopback address.
+    pub fn host(&self) -> Ipv4Addr {
+        self.kind.host
+    }
+
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port.number()
     }

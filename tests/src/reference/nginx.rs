@@ -1,11 +1,15 @@
 //! nginx as a reference server: an intranet's web server.
 
+use std::net::Ipv4Addr;
+
 use anyhow::Result;
 use rustix::process::Signal;
 
 use super::{Kind, ReferenceServer, in_system_folders, installed};
 use crate::ports::Port;
 use crate::scratch::Scratch;
+
+const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
 /// Starts it. `None`: it is not installed, and that has been said.
 ///
@@ -29,13 +33,13 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
          \x20   fastcgi_temp_path {folder}/fastcgi;\n\
          \x20   uwsgi_temp_path {folder}/uwsgi;\n\
          \x20   scgi_temp_path {folder}/scgi;\n\
-         \x20   server {{ listen {address}; return 200 \"intranet\\n\"; }}\n\
+         \x20   server {{ listen {HOST}:{port}; return 200 \"intranet\\n\"; }}\n\
          }}\n",
-        address = port.address()
+        port = port.number()
     );
     let file = scratch.write(&format!("nginx-{}/nginx.conf", port.number()), configuration)?;
     let arguments = vec!["-e".into(), "stderr".into(), "-c".into(), file.display().to_string()];
-    let kind = Kind { name: "nginx", program, arguments, user: None, stop_signal: Signal::TERM };
+    let kind = Kind { name: "nginx", host: HOST, program, arguments, user: None, stop_signal: Signal::TERM };
     let mut server = ReferenceServer::new(scratch, port, kind);
     server.start().await?;
     Ok(Some(server))

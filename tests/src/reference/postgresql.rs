@@ -1,5 +1,6 @@
 //! PostgreSQL as a reference server: a database inside the company.
 
+use std::net::Ipv4Addr;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,8 @@ use crate::ports::Port;
 use crate::process;
 use crate::scratch::Scratch;
 use crate::skip;
+
+const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 13);
 
 /// The user that Debian's package makes, and one that is everywhere.
 const USERS: [&str; 2] = ["postgres", "nobody"];
@@ -31,7 +34,7 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
     let data = folder.join("data").display().to_string();
     make_database(scratch, &program, &data, user).await?;
 
-    let mut arguments: Vec<String> = vec!["-D".into(), data, "-h".into(), "127.0.0.1".into()];
+    let mut arguments: Vec<String> = vec!["-D".into(), data, "-h".into(), HOST.to_string()];
     arguments.extend(["-p".into(), port.number().to_string()]);
     arguments.extend(["-k".into(), folder.display().to_string()]);
     // Durable writes are not what it is here for.
@@ -41,7 +44,7 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
         arguments.extend(["-c".into(), setting.into()]);
     }
     // SIGINT: disconnect clients and shut down.
-    let kind = Kind { name: "PostgreSQL", program, arguments, user, stop_signal: Signal::INT };
+    let kind = Kind { name: "PostgreSQL", host: HOST, program, arguments, user, stop_signal: Signal::INT };
     let mut server = ReferenceServer::new(scratch, port, kind);
     server.start().await?;
     Ok(Some(server))

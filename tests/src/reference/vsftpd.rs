@@ -1,11 +1,15 @@
 //! vsftpd as a reference server: a file server inside the company.
 
+use std::net::Ipv4Addr;
+
 use anyhow::Result;
 use rustix::process::Signal;
 
 use super::{Kind, ReferenceServer, in_system_folders, installed};
 use crate::ports::Port;
 use crate::scratch::Scratch;
+
+const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 12);
 
 /// Starts it. `None`: it is not installed, and that has been said.
 ///
@@ -20,7 +24,7 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
     let configuration = format!(
         "listen=YES\n\
          listen_ipv6=NO\n\
-         listen_address=127.0.0.1\n\
+         listen_address={HOST}\n\
          listen_port={port}\n\
          background=NO\n\
          run_as_launching_user=YES\n\
@@ -36,7 +40,7 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
     );
     let file = scratch.write(&format!("{name}/vsftpd.conf"), configuration)?;
     let arguments = vec![file.display().to_string()];
-    let kind = Kind { name: "vsftpd", program, arguments, user: None, stop_signal: Signal::TERM };
+    let kind = Kind { name: "vsftpd", host: HOST, program, arguments, user: None, stop_signal: Signal::TERM };
     let mut server = ReferenceServer::new(scratch, port, kind);
     server.start().await?;
     Ok(Some(server))

@@ -1,0 +1,195 @@
+//! landmark-agent with a state folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::{Ctl, Server, program};
+use crate::process::{self, Output, Process};
+use crate::scratch::{Journal, Scratch};
+use crate::wait::{LIMIT, wait_until};
+
+/// An agent. Dropping it kills it.
+#[derive(Debug)]
+pub struct Agent {
+    name: String,
+    home: PathBuf,
+    state_folder: PathBuf,
+    log: PathBuf,
+    journal: Journal,
+    settings: Vec<(String, String)>,
+    process: Option<Process>,
+}
+
+impl Agent {
+    /// One that belongs to no fleet yet.
+    ///
+    /// # Errors
+    /// No folder.
+    pub fn new(scratch: &Scratch, name: &str) -> Result<Self> {
+        Self::with_state_folder(scratch, name, &scratch.path().join(format!("{name}-state")))
+    }
+
+    /// One that keeps its state in this folder.
+    ///
+    /// # Errors
+    /// No folder.
+    pub fn with_state_folder(scratch: &Scratch, name: &str, state_folder: &Path) -> Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            home: scratch.make_folder("home")?,
+            state_folder: state_folder.to_owned(),
+            log: scratch.log(name),
+            journal: scratch.journal().clone(),
+            // The reference servers of tests are on this machine.
+            settings: vec![("location.allow-loopback".into(), "true".into())],
+            process: None,
+        })
+    }
+
+    /// Enrols one and starts it; waits until the server sees it.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn started(scratch: &Scratch, name: &str, server: &Server) -> Result<Self> {
+        let mut agent = Self::new(scratch, name)?;
+        agent.enroll(&server.join_string().await?).await?.success()?;
+        agent.start().await?;
+        agent.wait_until_online(&server.ctl()).await?;
+        Ok(agent)
+    }
+
+    /// Sets a setting, as `--set KEY=VALUE` does, for the next start.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Runs `landmark-agent enroll`, whatever it answers.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub async fn enroll(&self, join_string: &str) -> Result<Output> {
+        self.run(&["enroll", join_string]).await
+    }
+
+    /// Starts it and waits until it answers `status`.
+    ///
+    /// # Errors
+    /// It runs already, or does not come up.
+    pub async fn start(&mut self) -> Result<()> {
+        ensure!(self.process.is_none(), "{} runs already", self.name);
+        self.journal.note(&format!("start {}", self.name));
+        let mut command = self.command(&["run"])?;
+        for (key, value) in &self.settings {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        let process = Process::start(&self.name, command, &self.log)?;
+        self.process = Some(process);
+        let mut process = self.process.take();
+        let up = wait_until("the agent answers", LIMIT, async || {
+            process.as_mut().map_or(Ok(()), Process::ensure_running)?;
+            self.status().await.map(drop)
+        });
+        up.await?;
+        self.process = process;
+        Ok(())
+    }
+
+    /// Asks it to stop, and waits for its end, which must be a clean one.
+    ///
+    /// # Errors
+    /// It does not run, or does not end cleanly.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.journal.note(&format!("stop {}", self.name));
+        let status = self.take()?.stop().await?;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        Ok(())
+    }
+
+    /// Kills it, as `kill -9` does.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.journal.note(&format!("kill {}", self.name));
+        self.take()?.kill().await
+    }
+
+    /// What it says of itself, by `landmark-agent status --json`.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status(&self) -> Result<Value> {
+        self.run(&["status", "--json"]).await?.success()?.json()
+    }
+
+    /// Why it is where it is, by `landmark-agent explain --json`.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn explain(&self) -> Result<Value> {
+        self.run(&["explain", "--json"]).await?.success()?.json()
+    }
+
+    /// Runs `landmark-agent` with its state folder, whatever it answers.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
+        process::run(self.command(arguments)?, &self.journal).await
+    }
+
+    /// The id that its server gave it.
+    ///
+    /// # Errors
+    /// It is not enrolled, or does not run.
+    pub async fn id(&self) -> Result<String> {
+        let status = self.status().await?;
+        Ok(status["agent_id"].as_str().with_context(|| format!("no id in {status}"))?.to_owned())
+    }
+
+    /// Waits until its server has a session with it.
+    ///
+    /// # Errors
+    /// It does not get one.
+    pub async fn wait_until_online(&self, ctl: &Ctl) -> Result<()> {
+        let id = self.id().await?;
+        wait_until(&format!("{} is online", self.name), LIMIT, async || {
+            let agent = ctl.agent(&id).await?;
+            ensure!(agent["connection"] == "online", "{agent}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// What it has printed, over all its lives.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Its state folder.
+    pub fn state_folder(&self) -> &Path {
+        &self.state_folder
+    }
+
+    /// The process.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("the agent does not run")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = program("landmark-agent", &self.home)?;
+        command.args(arguments).arg("--state-dir").arg(&self.state_folder);
+        Ok(command)
+    }
+
+    fn take(&mut self) -> Result<Process> {
+        self.process.take().with_context(|| format!("{} does not run", self.name))
+    }
+}

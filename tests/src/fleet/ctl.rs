@@ -1,0 +1,90 @@
+//! landmarkctl, as an administrator's script calls it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::program;
+use crate::process::{self, Output};
+use crate::scratch::Journal;
+use crate::wait::LIMIT;
+
+/// Calls landmarkctl for one server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ctl {
+    address: SocketAddr,
+    state_folder: PathBuf,
+    home: PathBuf,
+    journal: Journal,
+}
+
+impl Ctl {
+    /// For the server that administers at `address` and keeps its state in a folder of this machine.
+    pub(super) fn new(address: SocketAddr, state_folder: &Path, home: &Path, journal: Journal) -> Self {
+        Self { address, state_folder: state_folder.to_owned(), home: home.to_owned(), journal }
+    }
+
+    /// Runs it with `--json`, whatever it answers.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
+        self.run_within(LIMIT, arguments).await
+    }
+
+    /// As [`Ctl::run`], with another limit.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end within the limit.
+    pub async fn run_within(&self, limit: Duration, arguments: &[&str]) -> Result<Output> {
+        let mut command = program("landmarkctl", &self.home)?;
+        command.arg("--server").arg(self.address.to_string());
+        command.arg("--state-dir").arg(&self.state_folder);
+        command.arg("--json").args(arguments);
+        process::run_within(limit, command, &self.journal).await
+    }
+
+    /// Runs it; what it says must be a success, as JSON.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn ok(&self, arguments: &[&str]) -> Result<Value> {
+        self.run(arguments).await?.success()?.json()
+    }
+
+    /// The draft.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn draft(&self) -> Result<Value> {
+        self.ok(&["draft", "show"]).await
+    }
+
+    /// What the server knows of an agent.
+    ///
+    /// # Errors
+    /// The server does not answer, or does not know it.
+    pub async fn agent(&self, agent_id: &str) -> Result<Value> {
+        self.ok(&["agents", "show", agent_id]).await
+    }
+
+    /// Adds a reference server at the end of the list.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn add(&self, host: &str, port: u16) -> Result<()> {
+        self.ok(&["servers", "add", host, &port.to_string()]).await.map(drop)
+    }
+
+    /// Assigns, waits for the agents, and tells the revision.
+    ///
+    /// # Errors
+    /// It fails, or an agent refuses.
+    pub async fn assign(&self) -> Result<u64> {
+        let answer = self.ok(&["assign", "--wait"]).await?;
+        answer["assignment"]["revision"].as_u64().with_context(|| format!("no revision in {answer}"))
+    }
+}

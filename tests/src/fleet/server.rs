@@ -1,0 +1,207 @@
+//! landmark-server on ports and a state folder that stay the same while it is stopped, killed and started.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Ctl, program};
+use crate::ports::Port;
+use crate::process::Process;
+use crate::scratch::{Journal, Scratch};
+use crate::wait::{LIMIT, wait_until};
+
+/// A server. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    name: String,
+    home: PathBuf,
+    state_folder: PathBuf,
+    log: PathBuf,
+    journal: Journal,
+    listeners: Listeners,
+    settings: Vec<(String, String)>,
+    process: Option<Process>,
+}
+
+/// Where it listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Agents, over mutual TLS.
+    pub agents: Port,
+    /// Enrolment.
+    pub enrollment: Port,
+    /// The admin API.
+    pub administration: Port,
+    /// Health and metrics.
+    pub operations: Port,
+}
+
+impl Server {
+    /// One that was never started.
+    ///
+    /// # Errors
+    /// No ports or folders.
+    pub fn new(scratch: &Scratch, name: &str) -> Result<Self> {
+        let state_folder = scratch.path().join(format!("{name}-state"));
+        Self::with_state_folder(scratch, name, &state_folder)
+    }
+
+    /// One that keeps its state in this folder.
+    ///
+    /// # Errors
+    /// No ports or folders.
+    pub fn with_state_folder(scratch: &Scratch, name: &str, state_folder: &Path) -> Result<Self> {
+        let listeners = Listeners {
+            agents: Port::reserve()?,
+            enrollment: Port::reserve()?,
+            administration: Port::reserve()?,
+            operations: Port::reserve()?,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            home: scratch.make_folder("home")?,
+            state_folder: state_folder.to_owned(),
+            log: scratch.log(name),
+            journal: scratch.journal().clone(),
+            listeners,
+            // Three agents need no spreading: they come back at once.
+            settings: vec![
+                ("timing.drain-spread".into(), "0s".into()),
+                ("timing.reconnect-spread".into(), "0s".into()),
+                ("timing.max-backoff".into(), "1s".into()),
+            ],
+            process: None,
+        })
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn started(scratch: &Scratch) -> Result<Self> {
+        let mut server = Self::new(scratch, "server")?;
+        server.start().await?;
+        Ok(server)
+    }
+
+    /// Adds a setting, as `--set KEY=VALUE` does, for the next start.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    /// It runs already, or does not come up.
+    pub async fn start(&mut self) -> Result<()> {
+        ensure!(self.process.is_none(), "{} runs already", self.name);
+        self.journal.note(&format!("start {}", self.name));
+        let mut command = program("landmark-server", &self.home)?;
+        command.arg("run").arg("--state-dir").arg(&self.state_folder);
+        let Listeners { agents, enrollment, administration, operations } = &self.listeners;
+        for (key, port) in [
+            ("listen.agents", agents),
+            ("listen.enrollment", enrollment),
+            ("listen.administration", administration),
+            ("listen.operations", operations),
+            // The name of this machine need not lead to it.
+            ("advertise.agents", agents),
+            ("advertise.enrollment", enrollment),
+        ] {
+            command.arg("--set").arg(format!("{key}={}", port.address()));
+        }
+        for (key, value) in &self.settings {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        let process = Process::start(&self.name, command, &self.log)?;
+        let process = self.process.insert(process);
+        let ready = wait_until("the server is ready", LIMIT, async || {
+            process.ensure_running()?;
+            let status = get(&self.listeners.operations, "/readyz").await?;
+            ensure!(status.starts_with("HTTP/1.1 200"), "{status}");
+            Ok(())
+        });
+        ready.await.inspect_err(|_| self.process = None)
+    }
+
+    /// Asks it to stop, and waits for its end, which must be a clean one.
+    ///
+    /// # Errors
+    /// It does not run, or does not end cleanly.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.journal.note(&format!("stop {}", self.name));
+        let status = self.take()?.stop().await?;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        Ok(())
+    }
+
+    /// Kills it, as `kill -9` does.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.journal.note(&format!("kill {}", self.name));
+        self.take()?.kill().await
+    }
+
+    /// landmarkctl for this server.
+    pub fn ctl(&self) -> Ctl {
+        Ctl::new(
+            self.listeners.administration.address(),
+            &self.state_folder,
+            &self.home,
+            self.journal.clone(),
+        )
+    }
+
+    /// Where it listens.
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// Its state folder.
+    pub fn state_folder(&self) -> &Path {
+        &self.state_folder
+    }
+
+    /// The process.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("the server does not run")
+    }
+
+    /// The text of its metrics.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        get(&self.listeners.operations, "/metrics").await
+    }
+
+    /// A join string that one machine can use.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn join_string(&self) -> Result<String> {
+        let token = self.ctl().ok(&["tokens", "create"]).await?;
+        Ok(token["join_string"].as_str().with_context(|| format!("no join string in {token}"))?.to_owned())
+    }
+
+    fn take(&mut self) -> Result<Process> {
+        self.process.take().with_context(|| format!("{} does not run", self.name))
+    }
+}
+
+/// The status line, headers and body that an HTTP server answers with.
+async fn get(port: &Port, path: &str) -> Result<String> {
+    let mut connection = TcpStream::connect(port.address()).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
