@@ -2,6 +2,8 @@
 
 mod clock;
 mod engine;
+mod probe;
 mod race;
 mod record;
+mod resolve;
 mod tried;
