@@ -1,0 +1,163 @@
+//! The reconcile loop: does what the plan says, one try at a time, and publishes what became of it.
+//!
+//! While a program runs, newer wishes only replace older ones; the newest is brought about when it has ended. A program
+//! that has begun is never interrupted for a newer wish: half a policy would be worse than an old one for a moment.
+
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
+
+use landmark_proto::location::Location;
+use landmark_proto::message::{EnforcementState, EnforcementStatus};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::plan::{Last, Step, plan};
+use super::{Attempted, Config};
+use crate::ledger::Accepted;
+use crate::location::Decided;
+use crate::policy::{self, Desired};
+
+/// How long a program that runs when the agent stops may go on.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// What the loop goes by.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What is held.
+    pub held: watch::Receiver<Option<Accepted>>,
+    /// What was decided.
+    pub decided: watch::Receiver<Decided>,
+    /// When to end.
+    pub stop: CancellationToken,
+}
+
+/// Whoever feeds the loop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("nobody is left to say what shall be in force")]
+pub struct Closed;
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    Asked,
+}
+
+/// The task that enforces.
+#[derive(Debug)]
+pub struct EnforceTask {
+    config: Config,
+    inputs: Inputs,
+    status: watch::Sender<Option<EnforcementStatus>>,
+    last: Option<Last>,
+    ended_at: Instant,
+}
+
+/// Opens the channel of the loop; the status is `None` before the first try.
+pub fn channel(config: Config, inputs: Inputs) -> (watch::Receiver<Option<EnforcementStatus>>, EnforceTask) {
+    let (status_tx, status_rx) = watch::channel(None);
+    (status_rx, EnforceTask { config, inputs, status: status_tx, last: None, ended_at: Instant::now() })
+}
+
+impl EnforceTask {
+    /// Enforces until it is asked to stop.
+    ///
+    /// # Errors
+    /// Nobody is left to say what shall be in force.
+    pub async fn run(mut self) -> Result<(), Closed> {
+        loop {
+            match self.round().await? {
+                None => {}
+                Some(Stopped::Asked) => return Ok(()),
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Result<Option<Stopped>, Closed> {
+        let location = self.inputs.decided.borrow_and_update().location();
+        let desired = policy::desired(self.inputs.held.borrow_and_update().as_ref(), location);
+        let since = self.ended_at.elapsed();
+        let pause = match plan(desired.as_ref(), self.last.as_ref(), since, self.config.repair_interval) {
+            Step::Enforce(desired) => return self.enforce(desired).await,
+            Step::SayNothing => {
+                let reason = "no assignment is held".to_owned();
+                self.publish(None, location, Attempted { state: EnforcementState::Nothing, reason });
+                return Ok(None);
+            }
+            Step::Rest(pause) => pause,
+        };
+        let Inputs { held, decided, stop } = &mut self.inputs;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(Some(Stopped::Asked)),
+            changed = held.changed() => changed.map(|()| None).map_err(|_| Closed),
+            changed = decided.changed() => changed.map(|()| None).map_err(|_| Closed),
+            () = sleep(pause.unwrap_or_default()), if pause.is_some() => Ok(None),
+        }
+    }
+
+    async fn enforce(&mut self, desired: Desired) -> Result<Option<Stopped>, Closed> {
+        let attempt = self.config.backend.enforce(&desired);
+        let stop = &self.inputs.stop;
+        let out_of_time = async {
+            stop.cancelled().await;
+            sleep(STOP_GRACE).await;
+        };
+        let attempted = tokio::select! {
+            biased;
+            attempted = attempt => attempted,
+            () = out_of_time => {
+                warn!("the command was still running at the stop and is ended");
+                return Ok(Some(Stopped::Asked));
+            }
+        };
+        self.publish(Some(desired), desired.location, attempted);
+        Ok(None)
+    }
+
+    fn publish(&mut self, desired: Option<Desired>, location: Location, attempted: Attempted) {
+        let Attempted { state, reason } = attempted;
+        let before = self.last.take();
+        let n_failures = match (state, before) {
+            (EnforcementState::Failed, Some(last)) if last.desired == desired => last.n_failures + 1,
+            (EnforcementState::Failed, _) => 1,
+            _ => 0,
+        };
+        self.last = Some(Last { desired, state, n_failures });
+        self.ended_at = Instant::now();
+        let status = EnforcementStatus {
+            state,
+            backend: self.config.backend.name().to_owned(),
+            reason,
+            location,
+            revision: desired.map(|desired| desired.held.revision),
+            since: SystemTime::now(),
+        };
+        let is_news = self.status.send_if_modified(|known| {
+            // A repair that changed nothing is no news; the time is that of the last change.
+            let same = known
+                .as_ref()
+                .is_some_and(|known| EnforcementStatus { since: status.since, ..known.clone() } == status);
+            if !same {
+                *known = Some(status.clone());
+            }
+            !same
+        });
+        if is_news {
+            log(&status);
+        }
+    }
+}
+
+fn log(status: &EnforcementStatus) {
+    let EnforcementStatus { state, backend, reason, location, revision, .. } = status;
+    let revision = revision.map(|revision| revision.get());
+    match state {
+        EnforcementState::Applied => info!(backend, %location, revision, "policy in force"),
+        EnforcementState::Observed => info!(backend, %location, revision, "policy observed only"),
+        EnforcementState::Nothing => info!(reason, "nothing to enforce"),
+        EnforcementState::Failed => warn!(backend, %location, revision, reason, "policy not in force"),
+    }
+}
