@@ -1,0 +1,3 @@
+//! The link to the server.
+pub mod backoff;
+pub mod retry;
