@@ -1,0 +1,91 @@
+//! What is known of this machine: facts for people, and which boot this is.
+//!
+//! Everything that depends on the platform is in one file per platform; this file knows none of them.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use self::linux as platform;
+
+use std::io;
+use std::path::PathBuf;
+
+use landmark_proto::ids::{BootId, InvalidId};
+use landmark_proto::message::HostFacts;
+use thiserror::Error;
+
+/// The version of this agent.
+pub const AGENT_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// This boot of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Made anew at every boot.
+    pub boot_id: BootId,
+    /// For people.
+    pub facts: HostFacts,
+}
+
+/// The machine does not tell what an agent must know.
+#[derive(Debug, Error)]
+pub enum MachineError {
+    /// The boot id cannot be read.
+    #[error("cannot read the boot id from {}", path.display())]
+    Read {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What should be a boot id is something else.
+    #[error("{} has no boot id", path.display())]
+    Invalid {
+        /// Where it should be.
+        path: PathBuf,
+        /// What it is not.
+        source: InvalidId,
+    },
+}
+
+impl Machine {
+    /// Looks around.
+    ///
+    /// # Errors
+    /// The boot cannot be identified. A fact that cannot be found out is left empty.
+    pub fn read() -> Result<Self, MachineError> {
+        Ok(Self { boot_id: platform::boot_id()?, facts: clean(platform::facts()) })
+    }
+}
+
+/// As the wire wants it: no control characters, bounded.
+fn clean(facts: HostFacts) -> HostFacts {
+    let clean =
+        |text: String| text.chars().filter(|c| !c.is_control()).take(HostFacts::MAX_TEXT).collect::<String>();
+    HostFacts {
+        host_name: clean(facts.host_name),
+        operating_system: clean(facts.operating_system),
+        kernel: clean(facts.kernel),
+        architecture: clean(facts.architecture),
+        agent_version: clean(facts.agent_version),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_a_name_and_a_boot() {
+        let machine = Machine::read().unwrap();
+        assert_eq!(machine.boot_id, Machine::read().unwrap().boot_id);
+        assert!(!machine.facts.host_name.is_empty());
+        assert!(!machine.facts.operating_system.is_empty());
+        assert_eq!(machine.facts.agent_version, AGENT_VERSION);
+    }
+
+    #[test]
+    fn facts_have_no_control_characters_and_a_bounded_length() {
+        let facts = HostFacts { host_name: format!("a\n{}", "b".repeat(300)), ..HostFacts::default() };
+        assert_eq!(clean(facts).host_name, format!("a{}", "b".repeat(254)));
+    }
+}
