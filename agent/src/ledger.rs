@@ -1,6 +1,6 @@
 //! What this agent holds: the assignment on its disk.
 //!
-//! [`rules`] decides which offers are taken, [`format`] is the file, [`task`] serves the rest of the agent. This file
+//! [`accept`] decides which offers are taken, [`format`] is the file, [`task`] serves the rest of the agent. This file
 //! stores, and is the only one that can make an [`Accepted`]. It must not know where offers come from, nor what is done
 //! with what was accepted.
 //!
@@ -13,8 +13,9 @@
 //! offered with the digest it had, whatever is higher is taken, and whatever is lower stays refused: damage opens no way
 //! back to an assignment that had been replaced.
 
+pub mod accept;
 pub mod format;
-pub mod rules;
+
 pub mod task;
 
 #[cfg(test)]
@@ -36,8 +37,8 @@ use landmark_proto::revision::Held;
 use landmark_proto::settings::{EncodedSettings, Settings};
 use landmark_proto::violation::{self, Violations};
 
+use self::accept::{Judgement, Limits, Standing};
 use self::format::{FILE_LIMIT, Record};
-use self::rules::{Judgement, Limits, Standing};
 
 const CURRENT: &str = "ledger";
 const PREVIOUS: &str = "ledger.previous";
@@ -146,7 +147,7 @@ impl Ledger {
     pub fn offer(&mut self, offer: &Assignment) -> Result<Taken, Rejection> {
         let still_held = self.accepted.as_ref().map(Accepted::held);
         let standing = Standing { held: still_held, highest: self.highest };
-        let settings = match rules::judge(standing, offer, &self.limits)? {
+        let settings = match accept::accept(standing, offer, &self.limits)? {
             Judgement::Unchanged => return Ok(Taken::Unchanged),
             Judgement::Take(settings) => *settings,
         };

@@ -4,7 +4,6 @@
 
 use std::convert::Infallible;
 
-use landmark_daemon::error::Chain;
 use landmark_proto::message::{Assignment, Rejection, RejectionCode};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -138,6 +137,8 @@ pub fn log_damage(damages: &[super::Damage], held: Option<&Accepted>) {
 
 #[cfg(test)]
 mod tests {
+    use landmark_daemon::error::Chain;
+
     use super::*;
     use crate::ledger::testing::{offer, settings};
 

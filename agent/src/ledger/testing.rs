@@ -8,7 +8,7 @@ use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
 use landmark_proto::revision::{Held, Revision};
 use landmark_proto::settings::{EncodedSettings, Settings};
 
-use super::rules::Limits;
+use super::accept::Limits;
 use super::{Accepted, Ledger, Taken};
 
 /// Settings with these hosts on an enabled list, port 80 each.

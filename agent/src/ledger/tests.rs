@@ -68,7 +68,7 @@ fn a_damaged_ledger_falls_back_says_so_and_is_kept_once() {
         let [damage] = damages.as_slice() else { panic!("{damages:?}") };
         assert_eq!(damage.reason, "it has 7 bytes, fewer than its header needs");
         assert_eq!(damage.kept_as, Some(folder.path().join(DAMAGED)));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }
 
@@ -109,7 +109,7 @@ fn looking_from_outside_changes_nothing() {
 fn a_folder_that_cannot_be_written_rejects_with_storage() {
     let folder = folder_with_two();
     let (mut ledger, _) = open(folder.path());
-    std::fs::remove_dir_all(folder.path()).unwrap();
+    fs::remove_dir_all(folder.path()).unwrap();
     let rejection = ledger.offer(&offer(8, &settings(&["c"]))).unwrap_err();
     assert_eq!(rejection.code, RejectionCode::Storage);
     assert_eq!(rejection.still_held.unwrap().revision.get(), 7);
@@ -121,7 +121,7 @@ fn a_folder_that_cannot_be_written_rejects_with_storage() {
 fn files_are_private() {
     let folder = folder_with_two();
     for name in [CURRENT, PREVIOUS] {
-        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
@@ -157,7 +157,7 @@ fn images(
 fn image(folder: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     [CURRENT, PREVIOUS]
         .into_iter()
-        .filter_map(|name| Some((name, std::fs::read(folder.join(name)).ok()?)))
+        .filter_map(|name| Some((name, fs::read(folder.join(name)).ok()?)))
         .collect()
 }
 

@@ -35,7 +35,7 @@ pub enum Judgement {
 ///
 /// # Errors
 /// Why it is refused, whole.
-pub fn judge(standing: Standing, offer: &Assignment, limits: &Limits) -> Result<Judgement, Rejection> {
+pub fn accept(standing: Standing, offer: &Assignment, limits: &Limits) -> Result<Judgement, Rejection> {
     let refuse = |code, violations| Err(Rejection { code, violations, still_held: standing.held });
     if standing.held == Some(offer.offered) {
         return Ok(Judgement::Unchanged);

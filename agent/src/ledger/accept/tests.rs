@@ -11,7 +11,7 @@ fn holding(held: &Assignment) -> Standing {
 }
 
 fn refused(standing: Standing, offer: &Assignment) -> (RejectionCode, String) {
-    let rejection = judge(standing, offer, &Limits::default()).unwrap_err();
+    let rejection = accept(standing, offer, &Limits::default()).unwrap_err();
     assert_eq!(rejection.still_held, standing.held);
     (rejection.code, rejection.violations.map(|violations| violations.to_string()).unwrap_or_default())
 }
@@ -41,14 +41,14 @@ fn the_held_revision_with_other_content_is_a_conflict() {
 #[test]
 fn what_is_held_already_changes_nothing() {
     let held = offer(7, &settings(&["a"]));
-    assert_eq!(judge(holding(&held), &held, &Limits::default()), Ok(Judgement::Unchanged));
+    assert_eq!(accept(holding(&held), &held, &Limits::default()), Ok(Judgement::Unchanged));
 }
 
 #[test]
 fn a_higher_revision_is_taken_even_with_gaps() {
     let held = offer(7, &settings(&["a"]));
     let next = settings(&["b"]);
-    let taken = judge(holding(&held), &offer(90, &next), &Limits::default());
+    let taken = accept(holding(&held), &offer(90, &next), &Limits::default());
     assert_eq!(taken, Ok(Judgement::Take(Box::new(next))));
 }
 
@@ -84,13 +84,13 @@ fn broken_rules_are_named_by_their_paths() {
 fn this_very_machine_is_refused_unless_its_own_configuration_allows_it() {
     let offer =
         offer(1, &settings(&["a", "127.0.0.3", "::1", "localhost", "x.localhost", "localhost.example"]));
-    let rejection = judge(Standing::default(), &offer, &Limits::default()).unwrap_err();
+    let rejection = accept(Standing::default(), &offer, &Limits::default()).unwrap_err();
     assert_eq!(rejection.code, RejectionCode::Invalid);
     let paths: Vec<String> =
         rejection.violations.unwrap().into_vec().into_iter().map(|violation| violation.path).collect();
     let expected = [1, 2, 3, 4].map(|index| format!("reference_servers.servers[{index}].host"));
     assert_eq!(paths, expected);
-    assert!(judge(Standing::default(), &offer, &Limits { allow_loopback: true }).is_ok());
+    assert!(accept(Standing::default(), &offer, &Limits { allow_loopback: true }).is_ok());
 }
 
 #[test]
@@ -102,10 +102,10 @@ fn after_a_fallback_the_highest_accepted_is_the_measure() {
     assert_eq!(refused(standing, &offer(5, &settings(&["b"]))).0, RejectionCode::Outdated);
     assert_eq!(refused(standing, &offer(9, &settings(&["x"]))).0, RejectionCode::Conflict);
     assert_eq!(refused(standing, &offer(6, &settings(&["x"]))).0, RejectionCode::Conflict);
-    assert_eq!(judge(standing, &held, &Limits::default()), Ok(Judgement::Unchanged));
-    assert!(matches!(judge(standing, &lost, &Limits::default()), Ok(Judgement::Take(_))));
+    assert_eq!(accept(standing, &held, &Limits::default()), Ok(Judgement::Unchanged));
+    assert!(matches!(accept(standing, &lost, &Limits::default()), Ok(Judgement::Take(_))));
     assert!(matches!(
-        judge(standing, &offer(10, &settings(&[])), &Limits::default()),
+        accept(standing, &offer(10, &settings(&[])), &Limits::default()),
         Ok(Judgement::Take(_))
     ));
 }
@@ -124,7 +124,7 @@ proptest! {
         for (revision, content) in offers {
             let offer = offer(revision, &contents[content]);
             let before = standing;
-            if let Ok(Judgement::Take(_)) = judge(standing, &offer, &Limits::default()) {
+            if let Ok(Judgement::Take(_)) = accept(standing, &offer, &Limits::default()) {
                 standing = Standing { held: Some(offer.offered), highest: Some(offer.offered) };
             }
             prop_assert!(standing.held.map(|held| held.revision) >= before.held.map(|held| held.revision));
