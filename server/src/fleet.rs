@@ -1,1 +1,3 @@
-//! The fleet: sessions, registry, presence, progress, reports.
+//! The fleet.
+pub mod agent;
+pub use agent::{Agent, AssignmentState, Boots, Refused, Reported};

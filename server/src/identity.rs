@@ -14,6 +14,7 @@ pub mod peer;
 pub mod request;
 pub mod server_certificate;
 pub mod tls;
+pub mod tokens;
 
 mod authority_files;
 mod pem;
