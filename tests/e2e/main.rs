@@ -1,3 +1,18 @@
 //! The real programs with real reference servers: everything is said by command lines and sockets, nothing by internals.
 
+mod main_job;
+
+mod assigning;
+mod editing;
+mod enforcement;
+mod joining;
+mod quiet_probes;
 mod reference_servers;
+mod removal;
+mod steadiness;
+
+mod damaged_ledger;
+mod full_disk;
+mod killed_agent;
+mod killed_server;
+mod strangers;

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod ctl;
+pub mod facts;
 pub mod server;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -165,6 +166,24 @@ impl Agent {
         .await
     }
 
+    /// Waits until what it says of itself fits.
+    ///
+    /// # Errors
+    /// It does not come to fit; tells the last state.
+    pub async fn wait_for(
+        &self,
+        limit: Duration,
+        what: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        wait_until(&format!("{} says that {what}", self.name), limit, async || {
+            let status = self.status().await?;
+            ensure!(fits(&status), "{status}");
+            Ok(status)
+        })
+        .await
+    }
+
     /// What it has printed, over all its lives.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
@@ -173,14 +192,6 @@ impl Agent {
     /// Its state folder.
     pub fn state_folder(&self) -> &Path {
         &self.state_folder
-    }
-
-    /// The process.
-    ///
-    /// # Errors
-    /// It does not run.
-    pub fn process(&mut self) -> Result<&mut Process> {
-        self.process.as_mut().context("the agent does not run")
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::program;
 use crate::process::{self, Output};
 use crate::scratch::Journal;
-use crate::wait::LIMIT;
+use crate::wait::{LIMIT, wait_until};
 
 /// Calls landmarkctl for one server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,6 +69,24 @@ impl Ctl {
     /// The server does not answer, or does not know it.
     pub async fn agent(&self, agent_id: &str) -> Result<Value> {
         self.ok(&["agents", "show", agent_id]).await
+    }
+
+    /// Waits until what the server knows of an agent fits.
+    ///
+    /// # Errors
+    /// It does not come to fit; tells the last state.
+    pub async fn wait_for_agent(
+        &self,
+        agent_id: &str,
+        what: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        wait_until(&format!("the server sees that {what}"), LIMIT, async || {
+            let agent = self.agent(agent_id).await?;
+            ensure!(fits(&agent), "{agent}");
+            Ok(agent)
+        })
+        .await
     }
 
     /// Adds a reference server at the end of the list.

@@ -166,12 +166,12 @@ impl Server {
         &self.state_folder
     }
 
-    /// The process.
+    /// Its process id.
     ///
     /// # Errors
     /// It does not run.
-    pub fn process(&mut self) -> Result<&mut Process> {
-        self.process.as_mut().context("the server does not run")
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("the server does not run")?.pid())
     }
 
     /// The text of its metrics.
