@@ -133,10 +133,10 @@ struct Running<A> {
 }
 
 impl<A: Assigned> Engine<A> {
-    /// With the link lost. Nothing is evaluated until something happens.
-    pub(crate) fn new(held: Option<A>) -> Self {
+    /// Nothing is evaluated until something happens.
+    pub(crate) fn new(link: LinkState, held: Option<A>) -> Self {
         Self {
-            link: LinkState::Lost,
+            link,
             held,
             pending: None,
             running: None,

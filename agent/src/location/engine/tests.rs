@@ -103,7 +103,7 @@ struct Stage {
 
 impl Stage {
     fn new(script: impl Fn(usize, usize) -> (bool, u64) + 'static) -> Self {
-        let (engine, script) = (Engine::new(None), Box::new(script));
+        let (engine, script) = (Engine::new(LinkState::Lost, None), Box::new(script));
         Self { engine, now: 0, script, under_way: BTreeMap::new(), seen: Vec::new(), closed: Vec::new() }
     }
 

@@ -1,0 +1,375 @@
+//! Runs the engine: tells it what happens, makes the attempts it asks for, publishes what it says.
+//!
+//! It decides nothing, and must not know who listens.
+
+mod attempts;
+mod history;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use landmark_proto::evidence::replay;
+use landmark_proto::ids::BootId;
+use landmark_proto::location::{LinkState, LocationReport, Trigger};
+use landmark_proto::message::Tuning;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use self::attempts::Attempts;
+use self::history::History;
+use super::clock::{Clock, Moment, SystemClock};
+use super::engine::{Action, Closed, Engine, Event, Given};
+use super::probe::address::Rules;
+use super::probe::{Prober, Probing};
+use super::record::{EvidenceLog, Record};
+use super::resolve::Resolver;
+use super::tried::Ended;
+use super::{Decided, Standing};
+use crate::ledger::Accepted;
+
+/// Requests that wait to be seen: the session has one under way, and people on the machine ask one at a time.
+const REQUESTS: usize = 16;
+/// Who is waiting for the next evaluation, at most; more are kept waiting in the queue, and then turned away.
+const MAX_WAITING: usize = 64;
+
+/// What the location depends on.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The link to the server.
+    pub link: watch::Receiver<LinkState>,
+    /// The assignment that is held.
+    pub held: watch::Receiver<Option<Accepted>>,
+    /// The server's timing.
+    pub tuning: watch::Receiver<Tuning>,
+}
+
+/// What the agent's own configuration and machine say.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether loopback addresses may be tried.
+    pub allow_loopback: bool,
+    /// This boot.
+    pub boot_id: BootId,
+}
+
+/// Where the location is asked for and seen. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LocationHandle {
+    requests: mpsc::Sender<Request>,
+    decided: watch::Receiver<Option<Arc<Decided>>>,
+    evidence: EvidenceLog,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// An administrator.
+    ByServer,
+    /// Someone on this machine.
+    OnThisMachine,
+}
+
+/// An evaluation that was asked for did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotEvaluated {
+    /// Too many ask.
+    #[error("too many evaluations are being asked for")]
+    Busy,
+    /// The agent is stopping.
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+/// Why the task behind a [`LocationHandle`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum LocationTaskError {
+    /// It was asked to.
+    #[error("asked to stop")]
+    Stopped,
+    /// The link's task has gone.
+    #[error("nobody is left to tell of the link")]
+    Link,
+    /// The ledger's task has gone.
+    #[error("nobody is left to tell of assignments")]
+    Held,
+    /// Whoever records has gone.
+    #[error("nobody is left to record the location")]
+    History,
+}
+
+/// The task behind a [`LocationHandle`].
+pub struct LocationTask {
+    inputs: Inputs,
+    requests: mpsc::Receiver<Request>,
+    engine: Engine<Accepted>,
+    attempts: Option<Attempts>,
+    /// Who waits for the next evaluation, and who for the verdict of the running one.
+    waiting: Vec<oneshot::Sender<Arc<Decided>>>,
+    answering: Vec<oneshot::Sender<Arc<Decided>>>,
+    started_at: SystemTime,
+    /// When the running evaluation's verdict was given.
+    given_at: Option<(SystemTime, Duration)>,
+    began: Instant,
+    prober: Box<dyn Probing>,
+    clock: Box<dyn Clock>,
+    boot_id: BootId,
+    outputs: Outputs,
+}
+
+struct Outputs {
+    decided: watch::Sender<Option<Arc<Decided>>>,
+    evidence: EvidenceLog,
+    history: History,
+}
+
+#[derive(Debug)]
+struct Request {
+    asked: Asked,
+    answer: oneshot::Sender<Arc<Decided>>,
+}
+
+/// Opens the channels of the location: the handle, what is to be recorded, and the task.
+pub fn channel(
+    inputs: Inputs,
+    options: &Options,
+) -> (LocationHandle, mpsc::Receiver<LocationReport>, LocationTask) {
+    let rules = Rules { allow_loopback: options.allow_loopback };
+    let prober = Box::new(Prober::new(Resolver::system(), rules));
+    channel_with(inputs, options, prober, Box::new(SystemClock))
+}
+
+fn channel_with(
+    mut inputs: Inputs,
+    options: &Options,
+    prober: Box<dyn Probing>,
+    clock: Box<dyn Clock>,
+) -> (LocationHandle, mpsc::Receiver<LocationReport>, LocationTask) {
+    let (requests_tx, requests_rx) = mpsc::channel(REQUESTS);
+    let (decided_tx, decided_rx) = watch::channel(None);
+    let (history, reports) = History::new();
+    let evidence = EvidenceLog::default();
+    let handle = LocationHandle { requests: requests_tx, decided: decided_rx, evidence: evidence.clone() };
+    let link = *inputs.link.borrow_and_update();
+    let held = inputs.held.borrow_and_update().clone();
+    let task = LocationTask {
+        inputs,
+        requests: requests_rx,
+        engine: Engine::new(link, held),
+        attempts: None,
+        waiting: Vec::new(),
+        answering: Vec::new(),
+        started_at: clock.wall(),
+        given_at: None,
+        began: Instant::now(),
+        prober,
+        clock,
+        boot_id: options.boot_id,
+        outputs: Outputs { decided: decided_tx, evidence, history },
+    };
+    (handle, reports, task)
+}
+
+impl LocationHandle {
+    /// Evaluates now and returns the verdict as soon as it is given.
+    ///
+    /// # Errors
+    /// Too many ask, or the agent is stopping.
+    pub async fn evaluate(&self, asked: Asked) -> Result<Arc<Decided>, NotEvaluated> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.try_send(Request { asked, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotEvaluated::Busy,
+            mpsc::error::TrySendError::Closed(_) => NotEvaluated::Stopping,
+        })?;
+        answered.await.map_err(|_| NotEvaluated::Stopping)
+    }
+
+    /// Follows where this machine is; `None` before the first verdict. It changes as soon as a verdict is given, and once
+    /// more when that verdict is settled.
+    pub fn decided(&self) -> watch::Receiver<Option<Arc<Decided>>> {
+        self.decided.clone()
+    }
+
+    /// Why it was decided so.
+    pub fn evidence(&self) -> &EvidenceLog {
+        &self.evidence
+    }
+}
+
+impl fmt::Debug for LocationTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocationTask").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}
+
+impl LocationTask {
+    /// Decides until it is asked to stop.
+    ///
+    /// # Errors
+    /// Always, and tells why it ended.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<Infallible, LocationTaskError> {
+        self.began = Instant::now();
+        let mut event = Event::Wanted(Trigger::Start);
+        loop {
+            let actions = self.engine.on(self.now(), event);
+            for action in actions {
+                self.act(action);
+            }
+            event = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(LocationTaskError::Stopped),
+                event = self.next_event() => event?,
+            };
+        }
+    }
+
+    /// Cancel-safe.
+    async fn next_event(&mut self) -> Result<Event<Accepted>, LocationTaskError> {
+        let timer = self.engine.wake_at().map(|at| self.began + at.since_begin());
+        let has_room = self.waiting.len() < MAX_WAITING;
+        tokio::select! {
+            biased;
+            changed = self.inputs.link.changed() => {
+                changed.map_err(|_| LocationTaskError::Link)?;
+                Ok(self.link_event())
+            }
+            Some(request) = self.requests.recv(), if has_room => Ok(self.request_event(request)),
+            changed = self.inputs.held.changed() => {
+                changed.map_err(|_| LocationTaskError::Held)?;
+                Ok(self.held_event())
+            }
+            (index, ended) = next_end(self.attempts.as_mut()) => Ok(Event::Ended(index, ended)),
+            () = sleep_until_some(timer) => Ok(Event::Tick),
+            caught_up = self.outputs.history.catch_up() => caught_up.map(|()| Event::Tick),
+        }
+    }
+
+    fn link_event(&mut self) -> Event<Accepted> {
+        match *self.inputs.link.borrow_and_update() {
+            LinkState::Connected => Event::LinkConnected,
+            LinkState::Lost => Event::LinkLost(share(self.inputs.tuning.borrow().evaluation_spread)),
+        }
+    }
+
+    fn held_event(&mut self) -> Event<Accepted> {
+        let held = self.inputs.held.borrow_and_update().clone();
+        let jitter = held.as_ref().map_or(Duration::ZERO, Accepted::apply_jitter);
+        Event::Held(held, share(jitter))
+    }
+
+    fn request_event(&mut self, Request { asked, answer }: Request) -> Event<Accepted> {
+        self.waiting.push(answer);
+        Event::Wanted(match asked {
+            Asked::ByServer => Trigger::ServerRequest,
+            Asked::OnThisMachine => Trigger::LocalRequest,
+        })
+    }
+
+    fn now(&self) -> Moment {
+        Moment::new(self.began.elapsed())
+    }
+
+    fn act(&mut self, action: Action<Accepted>) {
+        match action {
+            Action::Begin(evaluation) => {
+                debug!(%evaluation, "evaluation begins");
+                self.started_at = self.clock.wall();
+                self.given_at = None;
+                self.answering.append(&mut self.waiting);
+                self.attempts =
+                    self.engine.running().map(|held| Attempts::new(self.prober.round(), held.clone()));
+            }
+            Action::Start(index) => {
+                if let Some(attempts) = &mut self.attempts {
+                    attempts.start(index);
+                }
+            }
+            Action::Cancel(index) => {
+                if let Some(attempts) = &mut self.attempts {
+                    attempts.cancel(index);
+                }
+            }
+            Action::Give(given) => self.publish(&given, Standing::Provisional),
+            Action::Close(closed) => {
+                self.attempts = None;
+                self.publish(&closed.given, Standing::Settled);
+                self.record(closed);
+            }
+        }
+    }
+
+    fn publish(&mut self, given: &Given<Accepted>, standing: Standing) {
+        let clock = &self.clock;
+        let (at, since_boot) = *self.given_at.get_or_insert_with(|| (clock.wall(), clock.since_boot()));
+        let Given { evaluation, triggers, held, verdict, decided_in } = given.clone();
+        let accepted = held;
+        let decided =
+            Decided { verdict, standing, accepted, triggers, evaluation, at, since_boot, decided_in };
+        let is_news =
+            |last: &Option<Arc<Decided>>| last.as_ref().is_none_or(|last| last.verdict != decided.verdict);
+        if is_news(&self.outputs.decided.borrow()) {
+            info!(
+                location = %decided.verdict.location,
+                basis = %decided.verdict.basis,
+                triggers = %listed(&decided.triggers),
+                %evaluation,
+                ?decided_in,
+                "location decided"
+            );
+        }
+        let decided = Arc::new(decided);
+        self.outputs.decided.send_replace(Some(Arc::clone(&decided)));
+        for answer in self.answering.drain(..) {
+            // Whoever asked may have gone.
+            let _gone = answer.send(Arc::clone(&decided));
+        }
+    }
+
+    fn record(&mut self, closed: Closed<Accepted>) {
+        let Some((at, since_boot)) = self.given_at else { return };
+        let Given { evaluation, triggers, held, verdict, decided_in } = closed.given.clone();
+        self.outputs.history.settled(LocationReport {
+            at,
+            boot_id: self.boot_id,
+            since_boot,
+            verdict,
+            triggers,
+            revision: held.map(|held| held.held().revision),
+            evaluation,
+            decided_in,
+        });
+        let record = Record { closed, boot_id: self.boot_id, started_at: self.started_at };
+        debug_assert_eq!(replay(&record.to_evidence()), record.closed.given.verdict);
+        self.outputs.evidence.push(record);
+    }
+}
+
+async fn next_end(attempts: Option<&mut Attempts>) -> (usize, Ended) {
+    match attempts {
+        Some(attempts) => attempts.next_end().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until_some(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A random part of the whole.
+fn share(whole: Duration) -> Duration {
+    whole.mul_f64(rand::random::<f64>())
+}
+
+fn listed(triggers: &[Trigger]) -> String {
+    triggers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;
