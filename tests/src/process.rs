@@ -67,6 +67,24 @@ impl Process {
         }
     }
 
+    /// Waits until it is up, or has ended.
+    ///
+    /// # Errors
+    /// It ends, or does not come up within [`LIMIT`].
+    pub async fn wait_until_up(
+        &mut self,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<()> {
+        let what = format!("{} {what}", self.name);
+        wait_until(&what, LIMIT, async || match self.ensure_running() {
+            // No use in waiting any longer.
+            Err(ended) => Ok(Err(ended)),
+            Ok(()) => look().await.map(Ok),
+        })
+        .await?
+    }
+
     /// Sends a signal.
     ///
     /// # Errors

@@ -22,7 +22,6 @@ use crate::ports::Port;
 use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::skip;
-use crate::wait::{LIMIT, wait_until};
 
 /// A real server program on a port of its own. Dropping it ends its processes.
 #[derive(Debug)]
@@ -63,15 +62,12 @@ impl ReferenceServer {
     pub async fn start(&mut self) -> Result<()> {
         let name = self.kind.name;
         ensure!(self.process.is_none(), "{name} runs already");
-        let process = Process::start(name, self.kind.command(), &self.log)?.stopped_by(self.kind.stop_signal);
-        let process = self.process.insert(process);
+        let process = Process::start(name, self.kind.command(), &self.log)?;
+        let mut process = process.stopped_by(self.kind.stop_signal);
         let address = (self.kind.host, self.port.number());
-        wait_until(&format!("{name} answers"), LIMIT, async || {
-            process.ensure_running()?;
-            Ok(TcpStream::connect(address).await.map(drop)?)
-        })
-        .await
-        .inspect_err(|_| self.process = None)
+        process.wait_until_up("answers", async || Ok(TcpStream::connect(address).await.map(drop)?)).await?;
+        self.process = Some(process);
+        Ok(())
     }
 
     /// Stops it and waits for its end: from then on its port refuses.

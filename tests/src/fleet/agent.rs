@@ -87,15 +87,9 @@ impl Agent {
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        let process = Process::start(&self.name, command, &self.log)?;
+        let mut process = Process::start(&self.name, command, &self.log)?;
+        process.wait_until_up("answers", async || self.status().await.map(drop)).await?;
         self.process = Some(process);
-        let mut process = self.process.take();
-        let up = wait_until("the agent answers", LIMIT, async || {
-            process.as_mut().map_or(Ok(()), Process::ensure_running)?;
-            self.status().await.map(drop)
-        });
-        up.await?;
-        self.process = process;
         Ok(())
     }
 

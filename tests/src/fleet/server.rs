@@ -8,9 +8,8 @@ use tokio::net::TcpStream;
 
 use super::{Ctl, program};
 use crate::ports::Port;
-use crate::process::Process;
+use crate::process::{self, Output, Process};
 use crate::scratch::{Journal, Scratch};
-use crate::wait::{LIMIT, wait_until};
 
 /// A server. Dropping it kills it.
 #[derive(Debug)]
@@ -115,15 +114,16 @@ impl Server {
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        let process = Process::start(&self.name, command, &self.log)?;
-        let process = self.process.insert(process);
-        let ready = wait_until("the server is ready", LIMIT, async || {
-            process.ensure_running()?;
-            let status = get(&self.listeners.operations, "/readyz").await?;
-            ensure!(status.starts_with("HTTP/1.1 200"), "{status}");
-            Ok(())
-        });
-        ready.await.inspect_err(|_| self.process = None)
+        let mut process = Process::start(&self.name, command, &self.log)?;
+        process
+            .wait_until_up("is ready", async || {
+                let status = get(&self.listeners.operations, "/readyz").await?;
+                ensure!(status.starts_with("HTTP/1.1 200"), "{status}");
+                Ok(())
+            })
+            .await?;
+        self.process = Some(process);
+        Ok(())
     }
 
     /// Asks it to stop, and waits for its end, which must be a clean one.
@@ -172,6 +172,22 @@ impl Server {
     /// It does not run.
     pub fn pid(&self) -> Result<u32> {
         Ok(self.process.as_ref().context("the server does not run")?.pid())
+    }
+
+    /// Runs `landmark-server` with other arguments than those of a start, whatever it answers.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = program("landmark-server", &self.home)?;
+        // Where it would go by default in the home folder is not what a test means.
+        command.env("XDG_STATE_HOME", &self.state_folder).args(arguments);
+        process::run(command, &self.journal).await
+    }
+
+    /// What it has printed, over all its lives.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// The text of its metrics.
