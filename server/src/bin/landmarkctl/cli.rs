@@ -1,0 +1,179 @@
+//! The command line: what can be typed, and the help that teaches it. Knows nothing of how anything is done.
+
+pub(crate) mod agents;
+pub(crate) mod assignments;
+pub(crate) mod context;
+pub(crate) mod draft;
+pub(crate) mod location;
+pub(crate) mod servers;
+pub(crate) mod tokens;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::context::{Address, Wanted};
+
+const FINDING: &str = "Finding the server";
+
+const ABOUT: &str = "\
+Manages a Landmark server: the reference servers that tell a machine whether it is inside the company network, the \
+assignments that carry them to the agents, and the agents themselves.
+
+Edits are saved to the draft and are in force nowhere until `landmarkctl assign` makes them the next assignment and pushes \
+it to the agents.";
+
+const AFTER_HELP: &str = "\
+First steps, on the server's machine:
+  landmarkctl servers add intranet.example.com 443 80   add a reference server with two ports
+  landmarkctl servers enable                            use the list
+  landmarkctl draft diff                                what is saved and not yet assigned
+  landmarkctl assign -m \"first list\" --wait             push it, and wait for the agents
+  landmarkctl tokens create --uses 10                   the command that makes a machine an agent
+  landmarkctl agents list                               where each machine is, and why
+
+Which server is meant, in falling order:
+  --context NAME, or --server with --ca and --token-file (or the variables that stand beside them below);
+  the current context (landmarkctl context use NAME);
+  the server on this machine, by the files authority.pem and admin-token in its state folder.
+
+Exit codes:
+  0    done
+  1    refused by the server; nothing was changed
+  2    assign --wait: agents rejected the assignment
+  3    assign --wait: agents were still pending when the time was up
+  4    assign --wait: a newer assignment took over
+  64   the command line is wrong
+  65   a given file is wrong, or cannot be read or written
+  69   the server cannot be reached, or is not the one that was meant
+  70   the server failed, or landmarkctl did
+  77   the API token was refused, or may not do that
+  78   the contexts, the authority's certificate or the token cannot be used
+  130  interrupted
+
+Data goes to standard output, everything else to standard error. With --json data is a JSON document (watch commands: one \
+a line), and a failure is one line of JSON on standard error.";
+
+/// Manages a Landmark server.
+#[derive(Debug, Parser)]
+#[command(name = "landmarkctl", version, about = "Manages a Landmark server", long_about = ABOUT, after_help = AFTER_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Print JSON documents for scripts instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Use this context (see: landmarkctl context)
+    #[arg(long, global = true, value_name = "NAME", env = "LANDMARK_CONTEXT", help_heading = FINDING)]
+    pub(crate) context: Option<String>,
+
+    /// Where administration listens; the port is 7445 unless given
+    #[arg(long, global = true, value_name = "HOST[:PORT]", env = "LANDMARK_SERVER", help_heading = FINDING)]
+    pub(crate) server: Option<Address>,
+
+    /// The certificate of the fleet's authority (authority.pem in the server's state folder)
+    #[arg(long, global = true, value_name = "FILE", env = "LANDMARK_CA", value_hint = ValueHint::FilePath, help_heading = FINDING)]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// A file that holds the API token; "-" reads it from standard input
+    #[arg(long, global = true, value_name = "FILE", env = "LANDMARK_TOKEN_FILE", value_hint = ValueHint::FilePath, help_heading = FINDING)]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The state folder of a server on this machine [default: /var/lib/landmark-server, else that of the user]
+    #[arg(long, global = true, value_name = "DIR", env = "LANDMARK_SERVER_STATE_DIR", value_hint = ValueHint::DirPath, help_heading = FINDING)]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+impl Global {
+    /// What these say about the server that is meant. An empty variable says nothing.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let path = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        Wanted {
+            context: self.context.clone().filter(|name| !name.is_empty()),
+            server: self.server.clone(),
+            ca: path(&self.ca),
+            token_file: path(&self.token_file),
+            state_dir: path(&self.state_dir),
+        }
+    }
+}
+
+/// The groups of commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The reference server list, in the order in which agents try it
+    #[command(subcommand, after_help = servers::EXAMPLES)]
+    Servers(servers::Servers),
+
+    /// The settings as saved, not yet in force
+    #[command(subcommand, after_help = draft::EXAMPLES)]
+    Draft(draft::Draft),
+
+    /// Make the draft the next assignment and push it to the agents
+    #[command(after_help = assignments::ASSIGN_EXAMPLES)]
+    Assign(assignments::Assign),
+
+    /// What was assigned, when, by whom; assign an old one again
+    #[command(subcommand, after_help = assignments::EXAMPLES)]
+    Assignments(assignments::Assignments),
+
+    /// The machines: where they are, why, and what they hold
+    #[command(subcommand, after_help = agents::EXAMPLES)]
+    Agents(agents::Agents),
+
+    /// Join tokens: what makes a machine an agent
+    #[command(subcommand, after_help = tokens::EXAMPLES)]
+    Tokens(tokens::Tokens),
+
+    /// How a machine's location is decided
+    #[command(subcommand, after_help = location::EXAMPLES)]
+    Location(location::Location),
+
+    /// The server itself
+    #[command(subcommand)]
+    Server(Server),
+
+    /// Named servers, for use from other machines
+    #[command(subcommand, after_help = context::EXAMPLES)]
+    Context(context::ContextCommand),
+
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETION_EXAMPLES)]
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+
+    /// Print the manual page, or write those of all commands into a folder
+    Man {
+        /// Write landmarkctl.1, landmarkctl-servers.1 … here
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// The server itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Server {
+    /// Version, fleet, pin of the authority, number of agents
+    Info,
+}
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  landmarkctl completion bash > /etc/bash_completion.d/landmarkctl
+  landmarkctl completion zsh > \"${fpath[1]}/_landmarkctl\"
+  landmarkctl completion fish > ~/.config/fish/completions/landmarkctl.fish";
+
+#[cfg(test)]
+mod tests;

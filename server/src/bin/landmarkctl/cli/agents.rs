@@ -1,0 +1,97 @@
+//! `landmarkctl agents`.
+
+use clap::{Args, Subcommand};
+
+use crate::client::AgentFilter;
+use crate::view::agent::{AssignmentState, Connection};
+use crate::view::basis::Location;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  landmarkctl agents list --location external     who is outside
+  landmarkctl agents list --rejected              who refused the present assignment
+  landmarkctl agents show web-1                   why, since when, and what happened before
+  landmarkctl agents watch --online               changes as they happen
+  landmarkctl agents list --json | jq '.agents[].host_name'
+
+An agent is named by its host name, its id, or the beginning of its id.";
+
+/// The machines.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agents {
+    /// Where each machine is, why, and what it holds
+    List(Filter),
+    /// Everything about one agent
+    Show {
+        /// Host name, id, or the beginning of an id
+        agent: String,
+    },
+    /// The present state, then every change, until Ctrl-C
+    Watch(Filter),
+    /// Let agents look again now where they are
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["agents", "all"]))]
+    Recheck {
+        /// Host names, ids, or beginnings of ids
+        #[arg(value_name = "AGENT")]
+        agents: Vec<String>,
+        /// All that are connected
+        #[arg(long)]
+        all: bool,
+    },
+    /// Remove an agent: its certificate is refused from then on
+    Remove {
+        /// Host name, id, or the beginning of an id
+        agent: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Which agents.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Filter {
+    /// Part of the host name, or the beginning of an id
+    pub(crate) text: Option<String>,
+    /// Only agents that are there
+    #[arg(long, value_enum)]
+    pub(crate) location: Option<Location>,
+    /// Only agents that are connected
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) online: bool,
+    /// Only agents that are not connected
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Only agents that refused the present assignment
+    #[arg(long, conflicts_with_all = ["behind", "current"])]
+    pub(crate) rejected: bool,
+    /// Only agents that hold an older assignment, or none
+    #[arg(long, conflicts_with = "current")]
+    pub(crate) behind: bool,
+    /// Only agents that hold the present assignment
+    #[arg(long)]
+    pub(crate) current: bool,
+}
+
+impl Filter {
+    /// As it is sent.
+    pub(crate) fn to_filter(&self) -> AgentFilter {
+        let connection = match (self.online, self.offline) {
+            (true, _) => Some(Connection::Online),
+            (_, true) => Some(Connection::Offline),
+            (false, false) => None,
+        };
+        let assignment_state = match (self.rejected, self.behind, self.current) {
+            (true, _, _) => Some(AssignmentState::Rejected),
+            (_, true, _) => Some(AssignmentState::Behind),
+            (_, _, true) => Some(AssignmentState::Current),
+            (false, false, false) => None,
+        };
+        AgentFilter { text: self.text.clone(), location: self.location, connection, assignment_state }
+    }
+
+    /// Whether all agents are meant.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.to_filter() == AgentFilter::default()
+    }
+}

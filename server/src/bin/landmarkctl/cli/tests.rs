@@ -1,0 +1,72 @@
+use clap::CommandFactory as _;
+
+use super::*;
+
+fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("landmarkctl").chain(arguments.iter().copied()))
+}
+
+#[test]
+fn the_definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_says_what_it_does() {
+    fn walk(command: &clap::Command, path: &str) {
+        for child in command.get_subcommands() {
+            let path = format!("{path} {}", child.get_name());
+            assert!(child.get_about().is_some(), "{path} has no help");
+            for argument in child.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path} {} has no help", argument.get_id());
+            }
+            walk(child, &path);
+        }
+    }
+    walk(&Cli::command(), "landmarkctl");
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for arguments in [
+        &["agents", "list", "--online", "--offline"][..],
+        &["agents", "list", "--rejected", "--behind"],
+        &["agents", "recheck"],
+        &["agents", "recheck", "web-1", "--all"],
+        &["servers", "move", "web", "--first", "--last"],
+        &["servers", "move", "web", "--to", "0"],
+        &["servers", "import", "f", "--replace", "--append"],
+        &["servers", "edit", "web"],
+        &["location", "set"],
+        &["assign", "--timeout", "60"],
+        &["tokens", "create", "--uses", "0"],
+    ] {
+        assert!(parse(arguments).is_err(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn global_options_stand_before_and_after_a_command() {
+    for arguments in [
+        &["--json", "--server", "a:1", "servers", "list"][..],
+        &["servers", "list", "--json", "--server", "a:1"],
+    ] {
+        let cli = parse(arguments).unwrap();
+        assert!(cli.global.json);
+        assert_eq!(cli.global.wanted().server.unwrap().to_string(), "a:1");
+    }
+}
+
+#[test]
+fn filters_are_read() {
+    let Command::Agents(agents::Agents::List(filter)) =
+        parse(&["agents", "list", "web", "--location", "external", "--offline", "--behind"]).unwrap().command
+    else {
+        panic!("not agents list")
+    };
+    let filter = filter.to_filter();
+    assert_eq!(filter.text.as_deref(), Some("web"));
+    assert_eq!(filter.location, Some(crate::view::basis::Location::External));
+    assert_eq!(filter.connection, Some(crate::view::agent::Connection::Offline));
+    assert_eq!(filter.assignment_state, Some(crate::view::agent::AssignmentState::Behind));
+}

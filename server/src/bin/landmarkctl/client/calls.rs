@@ -1,0 +1,257 @@
+//! One method an RPC.
+
+use std::future::Future;
+use std::time::Duration;
+
+use landmark_proto::convert::time::duration_to_wire;
+use landmark_proto::wire;
+use tokio::time::timeout;
+use tonic::{Request, Response, Status};
+
+use super::{CALL_LIMIT, CallError, Client, Edit};
+use crate::view::agent::{Agent, AgentDetail, AgentEvent, AssignmentState, Connection};
+use crate::view::assignment::{Assigned, Assignment, AssignmentDetail};
+use crate::view::basis::Location;
+use crate::view::change::Diff;
+use crate::view::draft::Draft;
+use crate::view::info::Info;
+use crate::view::progress::Progress;
+use crate::view::token::{NewToken, Token};
+
+/// Which agents; what is absent matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AgentFilter {
+    pub(crate) text: Option<String>,
+    pub(crate) location: Option<Location>,
+    pub(crate) connection: Option<Connection>,
+    pub(crate) assignment_state: Option<AssignmentState>,
+}
+
+/// A join token to be made; what is absent is the server's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TokenWish {
+    pub(crate) description: Option<String>,
+    pub(crate) max_uses: Option<u32>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) addresses: Vec<String>,
+}
+
+/// A page, and how to ask for the next one.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) next: Option<String>,
+}
+
+/// A stream of the server's.
+#[derive(Debug)]
+pub(crate) struct Watch<T>(tonic::Streaming<T>);
+
+impl Client {
+    pub(crate) async fn info(&mut self) -> Result<Info, CallError> {
+        let request = self.request(wire::GetServerInfoRequest {});
+        Ok(answer(self.admin.get_server_info(request)).await?.into())
+    }
+
+    pub(crate) async fn draft(&mut self) -> Result<Draft, CallError> {
+        let request = self.request(wire::GetDraftRequest {});
+        Ok(answer(self.admin.get_draft(request)).await?.into())
+    }
+
+    /// All edits or none. Without an etag whatever is there is edited.
+    pub(crate) async fn edit(&mut self, etag: Option<&str>, edits: Vec<Edit>) -> Result<Draft, CallError> {
+        let edits = edits.into_iter().map(Into::into).collect();
+        let request = self.request(wire::EditDraftRequest { etag: owned(etag), edits });
+        Ok(answer(self.admin.edit_draft(request)).await?.into())
+    }
+
+    pub(crate) async fn discard(&mut self, etag: &str) -> Result<Draft, CallError> {
+        let request = self.request(wire::DiscardDraftRequest { etag: etag.to_owned() });
+        Ok(answer(self.admin.discard_draft(request)).await?.into())
+    }
+
+    /// From the present assignment to the draft.
+    pub(crate) async fn draft_diff(&mut self) -> Result<Diff, CallError> {
+        let request = self.request(wire::DiffDraftRequest {});
+        Ok(answer(self.admin.diff_draft(request)).await?.into())
+    }
+
+    pub(crate) async fn assign(&mut self, etag: &str, note: Option<&str>) -> Result<Assigned, CallError> {
+        let request = self.request(wire::AssignRequest { etag: etag.to_owned(), note: owned(note) });
+        Ok(answer(self.admin.assign(request)).await?.into())
+    }
+
+    pub(crate) async fn assign_again(
+        &mut self,
+        revision: u64,
+        note: Option<&str>,
+    ) -> Result<Assigned, CallError> {
+        let request = self.request(wire::AssignAgainRequest { revision, note: owned(note) });
+        Ok(answer(self.admin.assign_again(request)).await?.into())
+    }
+
+    /// Newest first.
+    pub(crate) async fn assignments(
+        &mut self,
+        page_size: u32,
+        page: Option<String>,
+    ) -> Result<Page<Assignment>, CallError> {
+        let page_token = page.unwrap_or_default();
+        let request = self.request(wire::ListAssignmentsRequest { page_size, page_token });
+        let wire::ListAssignmentsResponse { assignments, next_page_token } =
+            answer(self.admin.list_assignments(request)).await?;
+        Ok(Page::new(assignments, next_page_token))
+    }
+
+    /// The present one without a revision.
+    pub(crate) async fn assignment(&mut self, revision: Option<u64>) -> Result<AssignmentDetail, CallError> {
+        let request = self.request(wire::GetAssignmentRequest { revision: revision.unwrap_or(0) });
+        Ok(answer(self.admin.get_assignment(request)).await?.into())
+    }
+
+    /// To the present one without `to`.
+    pub(crate) async fn assignment_diff(&mut self, from: u64, to: Option<u64>) -> Result<Diff, CallError> {
+        let to_revision = to.unwrap_or(0);
+        let request = self.request(wire::DiffAssignmentsRequest { from_revision: from, to_revision });
+        Ok(answer(self.admin.diff_assignments(request)).await?.into())
+    }
+
+    /// Of the present one without a revision.
+    pub(crate) async fn watch_assignment(
+        &mut self,
+        revision: Option<u64>,
+    ) -> Result<Watch<wire::AssignmentProgress>, CallError> {
+        let request = self.request(wire::WatchAssignmentRequest { revision: revision.unwrap_or(0) });
+        Ok(Watch(answer(self.admin.watch_assignment(request)).await?))
+    }
+
+    /// Ordered by host name.
+    pub(crate) async fn agents(
+        &mut self,
+        filter: &AgentFilter,
+        page_size: u32,
+        page: Option<String>,
+    ) -> Result<Page<Agent>, CallError> {
+        let page_token = page.unwrap_or_default();
+        let filter = Some(filter.to_wire());
+        let request = self.request(wire::ListAgentsRequest { filter, page_size, page_token });
+        let wire::ListAgentsResponse { agents, next_page_token } =
+            answer(self.admin.list_agents(request)).await?;
+        Ok(Page::new(agents, next_page_token))
+    }
+
+    /// By id, the beginning of one, or host name.
+    pub(crate) async fn agent(&mut self, agent: &str) -> Result<AgentDetail, CallError> {
+        let request = self.request(wire::GetAgentRequest { agent: agent.to_owned() });
+        Ok(answer(self.admin.get_agent(request)).await?.into())
+    }
+
+    pub(crate) async fn watch_agents(
+        &mut self,
+        filter: &AgentFilter,
+    ) -> Result<Watch<wire::AgentEvent>, CallError> {
+        let request = self.request(wire::WatchAgentsRequest { filter: Some(filter.to_wire()) });
+        Ok(Watch(answer(self.admin.watch_agents(request)).await?))
+    }
+
+    /// All of them without names. How many were asked, and how many are offline and were not.
+    pub(crate) async fn recheck(&mut self, agents: Option<&[String]>) -> Result<(u64, u64), CallError> {
+        let all = agents.is_none();
+        let agents = agents.unwrap_or_default().to_vec();
+        let request = self.request(wire::RecheckAgentsRequest { agents, all });
+        let wire::RecheckAgentsResponse { n_asked, n_offline } =
+            answer(self.admin.recheck_agents(request)).await?;
+        Ok((n_asked, n_offline))
+    }
+
+    /// The removed agent's id and host name.
+    pub(crate) async fn remove_agent(&mut self, agent: &str) -> Result<(String, String), CallError> {
+        let request = self.request(wire::RemoveAgentRequest { agent: agent.to_owned() });
+        let wire::RemoveAgentResponse { agent_id, host_name } =
+            answer(self.admin.remove_agent(request)).await?;
+        Ok((agent_id, host_name))
+    }
+
+    pub(crate) async fn create_token(&mut self, wish: &TokenWish) -> Result<NewToken, CallError> {
+        let request = self.request(wire::CreateJoinTokenRequest {
+            description: owned(wish.description.as_deref()),
+            max_uses: wish.max_uses.unwrap_or(0),
+            lifetime: wish.lifetime.map(duration_to_wire),
+            addresses: wish.addresses.clone(),
+        });
+        Ok(answer(self.admin.create_join_token(request)).await?.into())
+    }
+
+    pub(crate) async fn tokens(&mut self, include_dead: bool) -> Result<Vec<Token>, CallError> {
+        let request = self.request(wire::ListJoinTokensRequest { include_dead });
+        let wire::ListJoinTokensResponse { tokens } = answer(self.admin.list_join_tokens(request)).await?;
+        Ok(tokens.into_iter().map(Token::from).collect())
+    }
+
+    pub(crate) async fn revoke_token(&mut self, token_id: &str) -> Result<Token, CallError> {
+        let request = self.request(wire::RevokeJoinTokenRequest { token_id: token_id.to_owned() });
+        Ok(answer(self.admin.revoke_join_token(request)).await?.into())
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", self.bearer.clone());
+        request
+    }
+}
+
+/// Waits for the answer, or for the first headers of a stream.
+async fn answer<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, CallError> {
+    let response = timeout(CALL_LIMIT, call).await.map_err(|_| CallError::NoAnswer)?;
+    Ok(response.map_err(CallError::from)?.into_inner())
+}
+
+fn owned(text: Option<&str>) -> String {
+    text.unwrap_or_default().to_owned()
+}
+
+impl<T> Page<T> {
+    fn new<W: Into<T>>(rows: Vec<W>, next: String) -> Self {
+        Self { rows: rows.into_iter().map(Into::into).collect(), next: (!next.is_empty()).then_some(next) }
+    }
+}
+
+impl Watch<wire::AssignmentProgress> {
+    /// `None` at the end of the stream. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Result<Option<Progress>, CallError> {
+        Ok(self.0.message().await?.map(Progress::from))
+    }
+}
+
+impl Watch<wire::AgentEvent> {
+    /// `None` at the end of the stream. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Result<Option<AgentEvent>, CallError> {
+        loop {
+            let Some(event) = self.0.message().await? else { return Ok(None) };
+            if let Some(event) = AgentEvent::read(event) {
+                return Ok(Some(event));
+            }
+        }
+    }
+}
+
+impl AgentFilter {
+    fn to_wire(&self) -> wire::AgentFilter {
+        let connection = self.connection.map(|connection| match connection {
+            Connection::Online => wire::Connection::Online,
+            Connection::Offline => wire::Connection::Offline,
+        });
+        let assignment_state = self.assignment_state.map(|state| match state {
+            AssignmentState::Current => wire::AssignmentState::Current,
+            AssignmentState::Behind => wire::AssignmentState::Behind,
+            AssignmentState::Rejected => wire::AssignmentState::Rejected,
+            AssignmentState::None => wire::AssignmentState::None,
+        });
+        wire::AgentFilter {
+            text: owned(self.text.as_deref()),
+            location: self.location.map(Location::to_wire).unwrap_or_default().into(),
+            connection: connection.unwrap_or_default().into(),
+            assignment_state: assignment_state.unwrap_or_default().into(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Does what the command line asks: parses it, finds the server, runs one command, prints how it ended.
+
+mod agents;
+mod assign;
+mod assignments;
+mod contexts;
+mod draft;
+mod edits;
+mod location;
+mod servers;
+mod sheets;
+mod shell;
+mod tokens;
+mod wait;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use landmark_daemon::state_dir::default_state_dir;
+
+use crate::cli::{Cli, Command, Global, Server};
+use crate::client::Client;
+use crate::context::{Contexts, Credentials, Folder, Target, resolve};
+use crate::errors::{self, Exit, Failure, Origins, refused};
+use crate::output::Output;
+use crate::render::table::facts;
+use crate::view::info::Info;
+
+/// What one run of the program knows.
+#[derive(Debug)]
+struct Run {
+    global: Global,
+    out: Output,
+}
+
+/// The whole program.
+pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let Cli { global, command } = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let run = Run { out: Output::new(global.json), global };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            run.out.failure(&Failure::new(Exit::Internal, format!("cannot start: {error}")));
+            return Exit::Internal;
+        }
+    };
+    match runtime.block_on(dispatch(&run, command)) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            run.out.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+/// Help and version are data; everything else is a wrong command line.
+fn usage(error: &clap::Error) -> Exit {
+    // A reader that has gone, as of `--help | head`, is no failure.
+    drop(error.print());
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+async fn dispatch(run: &Run, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Servers(command) => servers::run(run, command).await,
+        Command::Draft(command) => draft::run(run, command).await,
+        Command::Assign(command) => assign::run(run, command).await,
+        Command::Assignments(command) => assignments::run(run, command).await,
+        Command::Agents(command) => agents::run(run, command).await,
+        Command::Tokens(command) => tokens::run(run, command).await,
+        Command::Location(command) => location::run(run, command).await,
+        Command::Server(Server::Info) => info(run).await,
+        Command::Context(command) => contexts::run(run, command),
+        Command::Completion { shell } => shell::completion(&run.out, shell),
+        Command::Man { dir } => shell::man(&run.out, dir.as_deref()),
+    }
+}
+
+async fn info(run: &Run) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let info = client.info().await.map_err(|error| refused("ask the server", error, &Origins::none()))?;
+    run.out.result(&info, || {
+        let paper = run.out.paper();
+        let Info {
+            version,
+            fleet_id,
+            started_at,
+            authority_pin,
+            assigned_revision,
+            max_reference_servers,
+            n_agents,
+            n_agents_online,
+        } = &info;
+        facts(&[
+            ("version", Some(version.clone())),
+            ("started", Some(paper.moment(*started_at))),
+            ("fleet", Some(fleet_id.clone())),
+            ("pin", authority_pin.clone()),
+            ("assignment", Some(assigned_revision.map_or_else(|| "none yet".to_owned(), |n| n.to_string()))),
+            ("agents", Some(format!("{n_agents}, {n_agents_online} of them online"))),
+            ("reference servers", Some(format!("at most {max_reference_servers}"))),
+        ])
+    })?;
+    Ok(Exit::Done)
+}
+
+impl Run {
+    /// Decides which server is meant.
+    fn target(&self) -> Result<Target, Failure> {
+        let wanted = self.global.wanted();
+        let named_outright = wanted.server.is_some() || wanted.ca.is_some() || wanted.state_dir.is_some();
+        let contexts =
+            if wanted.context.is_some() || !named_outright { folder()?.load()? } else { Contexts::default() };
+        Ok(resolve(&wanted, &contexts, || default_state_dir("landmark-server"))?)
+    }
+
+    /// Connects to the server that is meant.
+    async fn client(&self) -> Result<Client, Failure> {
+        let target = self.target()?;
+        let credentials = Credentials::load(&target).map_err(|error| errors::credentials(&error, &target))?;
+        if let Some(path) = &credentials.exposed {
+            let path = path.display();
+            self.out.warning(format!("other users may read the API token {path}; run: chmod 600 {path}"));
+        }
+        let Credentials { trust, bearer, exposed: _ } = credentials;
+        Client::connect(&target.address, &trust, bearer)
+            .await
+            .map_err(|error| errors::connect(&error, &target))
+    }
+}
+
+/// Asks before something that cannot be undone; without a terminal `--yes` is needed.
+async fn confirm(run: &Run, question: &str, consequence: &str) -> Result<(), Failure> {
+    if !run.out.can_ask() {
+        return Err(Failure::usage(format!("{question} Not without a terminal to ask on"))
+            .detail(consequence)
+            .hint("--yes does not ask"));
+    }
+    run.out.remark(consequence);
+    if run.out.agreed(question).await { Ok(()) } else { Err(Failure::new(Exit::Interrupted, "not done")) }
+}
+
+fn folder() -> Result<Folder, Failure> {
+    Ok(Folder::of_user(std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME"))?)
+}

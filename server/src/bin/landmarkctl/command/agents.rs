@@ -1,0 +1,195 @@
+//! `landmarkctl agents`: the machines.
+
+use serde::Serialize;
+
+use super::Run;
+use crate::cli::agents::{Agents, Filter};
+use crate::client::CallError;
+use crate::errors::{Exit, Failure, Origins, refused};
+use crate::render::agents::{event_line, sheet, table};
+use crate::render::table::Layout;
+use crate::view::agent::{Agent, Connection};
+
+/// The largest page that the server gives.
+const PAGE: u32 = 1000;
+
+#[derive(Serialize)]
+struct RecheckDocument {
+    n_asked: u64,
+    n_offline: u64,
+}
+
+#[derive(Serialize)]
+struct RemovedDocument {
+    agent_id: String,
+    host_name: String,
+}
+
+pub(super) async fn run(run: &Run, command: Agents) -> Result<Exit, Failure> {
+    match command {
+        Agents::List(filter) => list(run, &filter).await,
+        Agents::Show { agent } => show(run, &agent).await,
+        Agents::Watch(filter) => watch(run, &filter).await,
+        Agents::Recheck { agents, all } => recheck(run, &agents, all).await,
+        Agents::Remove { agent, yes } => remove(run, &agent, yes).await,
+    }
+}
+
+/// Page by page: a large fleet is never held whole.
+async fn list(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let wanted = filter.to_filter();
+    let mut pages = Pages::default();
+    let mut next = None;
+    pages.begin(run)?;
+    loop {
+        let page = client.agents(&wanted, PAGE, next).await;
+        let page = page.map_err(|error| refused("list the agents", error, &Origins::none()))?;
+        pages.print(run, &page.rows)?;
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    pages.end(run)?;
+    match pages.n_agents {
+        0 if filter.is_everything() => {
+            run.out.remark("there are no agents yet: landmarkctl tokens create prints the command that makes a machine one");
+        }
+        0 => run.out.remark("no agent matches; without a filter all are shown"),
+        1 => run.out.remark("1 agent"),
+        n => run.out.remark(format!("{n} agents, {} of them online", pages.n_online)),
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Default)]
+struct Pages {
+    layout: Option<Layout>,
+    n_agents: usize,
+    n_online: usize,
+}
+
+impl Pages {
+    fn begin(&self, run: &Run) -> Result<(), Failure> {
+        if run.out.is_json() { run.out.data("{\"agents\":[") } else { Ok(()) }
+    }
+
+    fn print(&mut self, run: &Run, rows: &[Agent]) -> Result<(), Failure> {
+        let first = self.n_agents == 0;
+        self.n_agents += rows.len();
+        self.n_online += rows.iter().filter(|agent| agent.connection == Some(Connection::Online)).count();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if run.out.is_json() {
+            let mut text = String::new();
+            for (index, agent) in rows.iter().enumerate() {
+                text.push_str(if first && index == 0 { "\n" } else { ",\n" });
+                let document = serde_json::to_string(agent);
+                text.push_str(&document.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?);
+            }
+            return run.out.data(&text);
+        }
+        let paper = run.out.paper();
+        let page = table(rows, &paper);
+        let layout = self.layout.get_or_insert_with(|| page.layout(&paper));
+        run.out.data(&page.render_piece(&paper, layout, first))
+    }
+
+    fn end(&self, run: &Run) -> Result<(), Failure> {
+        if run.out.is_json() { run.out.data("\n]}\n") } else { Ok(()) }
+    }
+}
+
+async fn show(run: &Run, agent: &str) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let detail = client.agent(agent).await;
+    let detail = detail.map_err(|error| refused("show the agent", error, &named(agent)))?;
+    run.out.result(&detail, || sheet(&detail, &run.out.paper()))?;
+    Ok(Exit::Done)
+}
+
+async fn watch(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let failed = |error: CallError| refused("watch the agents", error, &Origins::none());
+    let mut watch = client.watch_agents(&filter.to_filter()).await.map_err(failed)?;
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
+    loop {
+        let event = tokio::select! {
+            biased;
+            _ = &mut interrupt => return Ok(Exit::Done),
+            event = watch.next() => event.map_err(failed)?,
+        };
+        let Some(event) = event else {
+            return Err(failed(CallError::Broken("the server ended the stream".into())));
+        };
+        if run.out.is_json() {
+            run.out.json_line(&event)?;
+        } else {
+            let mut line = event_line(&event, &run.out.paper());
+            line.push('\n');
+            run.out.data(&line)?;
+        }
+    }
+}
+
+async fn recheck(run: &Run, agents: &[String], all: bool) -> Result<Exit, Failure> {
+    let mut origins = Origins::none();
+    for (index, agent) in agents.iter().enumerate() {
+        origins.add(format!("agents[{index}]"), agent.clone());
+    }
+    let mut client = run.client().await?;
+    let answer = client.recheck((!all).then_some(agents)).await;
+    let (n_asked, n_offline) =
+        answer.map_err(|error| refused("let these agents look again", error, &origins))?;
+    if run.out.is_json() {
+        run.out.document(&RecheckDocument { n_asked, n_offline })?;
+        return Ok(Exit::Done);
+    }
+    let asked = match n_asked {
+        1 => "1 agent looks again".to_owned(),
+        n => format!("{n} agents look again"),
+    };
+    let offline = match n_offline {
+        0 => String::new(),
+        1 => "; 1 is offline and was not asked (it looks by itself while it is not connected)".to_owned(),
+        n => format!(
+            "; {n} are offline and were not asked (they look by themselves while they are not connected)"
+        ),
+    };
+    run.out.remark(format!("{asked} now where it is{offline}", asked = asked));
+    Ok(Exit::Done)
+}
+
+async fn remove(run: &Run, agent: &str, yes: bool) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let doing = "remove the agent";
+    let mut agent_id = agent.to_owned();
+    if !yes {
+        // The one that was shown is the one that is removed.
+        let detail = client.agent(agent).await.map_err(|error| refused(doing, error, &named(agent)))?;
+        let question = format!("remove {} ({})?", detail.agent.host_name, detail.agent.agent_id);
+        super::confirm(
+            run,
+            &question,
+            "its certificate is refused from then on; it can only join again with a token",
+        )
+        .await?;
+        agent_id = detail.agent.agent_id;
+    }
+    let removed = client.remove_agent(&agent_id).await;
+    let (agent_id, host_name) = removed.map_err(|error| refused(doing, error, &named(agent)))?;
+    if run.out.is_json() {
+        run.out.document(&RemovedDocument { agent_id, host_name })?;
+        return Ok(Exit::Done);
+    }
+    run.out.remark(format!("removed {host_name} ({agent_id}): its certificate is refused from now on"));
+    run.out.remark("it keeps what it holds; to let it join again: landmarkctl tokens create");
+    Ok(Exit::Done)
+}
+
+fn named(agent: &str) -> Origins {
+    Origins::none().with("agent", agent)
+}

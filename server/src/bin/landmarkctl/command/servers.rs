@@ -1,0 +1,364 @@
+//! `landmarkctl servers`: the reference server list.
+
+use serde::Serialize;
+
+use super::edits::{self, Save};
+use super::{Run, sheets};
+use crate::cli::servers::{Add, Edit as EditArguments, Etag, Move, Place, Servers};
+use crate::client::{Client, Edit, Entry};
+use crate::errors::{Exit, Failure, Origins, refused};
+use crate::render::changes::unassigned;
+use crate::render::settings::{self, entry, mark};
+use crate::target::{self, InvalidTarget, Target, canonical};
+use crate::view::change::Change;
+use crate::view::draft::{Draft, ReferenceServers};
+
+const NO_SERVERS: &str = "there are no reference servers yet: landmarkctl servers add HOST PORT (for example intranet.example.com 443)";
+
+pub(super) async fn run(run: &Run, command: Servers) -> Result<Exit, Failure> {
+    match command {
+        Servers::List { assigned: false } => list(run).await,
+        Servers::List { assigned: true } => list_assigned(run).await,
+        Servers::Add(arguments) => add(run, arguments).await,
+        Servers::Edit(arguments) => edit(run, arguments).await,
+        Servers::Move(arguments) => move_to(run, arguments).await,
+        Servers::Remove { targets, etag } => remove(run, &targets, etag).await,
+        Servers::Enable(etag) => enable(run, true, etag).await,
+        Servers::Disable(etag) => enable(run, false, etag).await,
+        Servers::Import(arguments) => sheets::import(run, arguments).await,
+        Servers::Export { file, assigned, force } => {
+            sheets::export(run, file.as_deref(), assigned, force).await
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ListDocument<'a> {
+    etag: &'a str,
+    assigned_revision: Option<u64>,
+    differs: bool,
+    n_changes: usize,
+    enabled: bool,
+    servers: Vec<ListedServer<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedServer<'a> {
+    position: usize,
+    host: &'a str,
+    ports: &'a [u32],
+    /// How it differs from what is assigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unassigned: Option<String>,
+}
+
+async fn list(run: &Run) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let draft = edits::read(&mut client).await?;
+    let changes = if draft.differs { draft_changes(&mut client).await? } else { Vec::new() };
+    let list = &draft.settings.reference_servers;
+    if run.out.is_json() {
+        let servers = list.servers.iter().map(|server| ListedServer {
+            position: server.position,
+            host: &server.host,
+            ports: &server.ports,
+            unassigned: mark(&server.host, &changes),
+        });
+        run.out.document(&ListDocument {
+            etag: &draft.etag,
+            assigned_revision: draft.assigned_revision,
+            differs: draft.differs,
+            n_changes: changes.len(),
+            enabled: list.enabled,
+            servers: servers.collect(),
+        })?;
+        return Ok(Exit::Done);
+    }
+    if list.servers.is_empty() {
+        run.out.remark(NO_SERVERS);
+    } else {
+        run.out.data(&settings::servers(list, &changes, &run.out.paper()))?;
+    }
+    remark_state(run, list);
+    match (draft.differs, draft.assigned_revision) {
+        (true, _) => run.out.remark(format!(
+            "{}: landmarkctl draft diff, then landmarkctl assign",
+            unassigned(changes.len())
+        )),
+        (false, Some(revision)) => run.out.remark(format!("in force as assignment {revision}")),
+        (false, None) => run.out.remark("nothing was assigned yet"),
+    }
+    Ok(Exit::Done)
+}
+
+async fn draft_changes(client: &mut Client) -> Result<Vec<Change>, Failure> {
+    let diff = client.draft_diff().await;
+    Ok(diff.map_err(|error| refused("compare the draft", error, &Origins::none()))?.changes)
+}
+
+async fn list_assigned(run: &Run) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let detail = client
+        .assignment(None)
+        .await
+        .map_err(|error| refused("read the assignment in force", error, &Origins::none()))?;
+    let list = &detail.settings.reference_servers;
+    run.out.result(&detail, || settings::servers(list, &[], &run.out.paper()))?;
+    run.out.remark(format!("assignment {}", detail.summary.revision));
+    remark_state(run, list);
+    Ok(Exit::Done)
+}
+
+fn remark_state(run: &Run, list: &ReferenceServers) {
+    if list.enabled {
+        run.out.remark("the list is enabled");
+    } else {
+        run.out.remark("the list is disabled, agents do not try it: landmarkctl servers enable");
+    }
+}
+
+async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
+    let Add { targets, place, etag } = arguments;
+    let targets = target::with_ports(&targets).map_err(|problems| wrong_targets(&problems))?;
+    let mut client = run.client().await?;
+    let before = edits::read(&mut client).await?;
+    let first_place = if place.is_given() { Some(place_of(&place, None, &before)?) } else { None };
+    let mut origins = Origins::none();
+    let mut edits = Vec::new();
+    for (index, target) in targets.iter().enumerate() {
+        let path = format!("edits[{index}].add_reference_server");
+        name_target(&mut origins, &path, target);
+        origins.add(format!("{path}.position"), "the place");
+        let position = first_place.and_then(|first| first.checked_add(u32::try_from(index).ok()?));
+        edits.push(Edit::Add { entry: to_entry(target), position });
+    }
+    let save = Save {
+        doing: "add this",
+        edits,
+        origins,
+        // A place that was counted in the list as read is only right in that list.
+        etag: etag.etag.or_else(|| first_place.map(|_| before.etag.clone())),
+    };
+    let after = edits::save(run, &mut client, &before, save).await?;
+    let told: Vec<String> = targets.iter().map(|target| added(target, &before, &after)).collect();
+    edits::tell(run, &after, &told.join("\n"))?;
+    if !after.settings.reference_servers.enabled {
+        remark_state(run, &after.settings.reference_servers);
+    }
+    Ok(Exit::Done)
+}
+
+/// What adding did to one host.
+fn added(target: &Target, before: &Draft, after: &Draft) -> String {
+    let host = canonical(&target.host.value);
+    let (before, after) = (&before.settings.reference_servers, &after.settings.reference_servers);
+    match (before.find(&host), after.find(&host)) {
+        (Some(old), Some(new)) if old.ports == new.ports => {
+            format!("{} was on the list already", entry(&host, &new.ports))
+        }
+        (Some(old), Some(new)) => {
+            let new_ports: Vec<u32> =
+                new.ports.iter().copied().filter(|port| !old.ports.contains(port)).collect();
+            let noun = if new_ports.len() == 1 { "port" } else { "ports" };
+            format!(
+                "{host} was on the list already: added {noun} {}; it now has {}",
+                settings::port_list(&new_ports),
+                settings::port_list(&new.ports)
+            )
+        }
+        (None, Some(new)) => format!("added {} at place {}", entry(&host, &new.ports), new.position),
+        // Somebody removed it at once.
+        (_, None) => format!("added {host}"),
+    }
+}
+
+async fn edit(run: &Run, arguments: EditArguments) -> Result<Exit, Failure> {
+    let EditArguments { host, new_host, ports, etag } = arguments;
+    let ports = ports.iter().try_fold(Vec::new(), |mut all, argument| {
+        all.extend(target::ports(argument)?);
+        Ok(all)
+    });
+    let ports = ports.map_err(|problem| wrong_targets(&[problem]))?;
+    let mut origins = Origins::none();
+    let path = "edits[0].edit_reference_server";
+    origins.add(format!("{path}.host"), host.clone());
+    origins.add(format!("{path}.new_host"), "--host");
+    origins.add(format!("{path}.new_ports"), "--ports");
+    for (index, port) in ports.iter().enumerate() {
+        origins.add(format!("{path}.new_ports[{index}]"), format!("--ports {}", port.argument));
+    }
+    let new_ports: Vec<u32> = ports.iter().map(|port| port.value).collect();
+    let name = canonical(new_host.as_deref().unwrap_or(&host));
+    let mut client = run.client().await?;
+    let before = edits::read(&mut client).await?;
+    let edit = Edit::Change { host: host.clone(), new_host, new_ports };
+    let save = Save { doing: "edit this entry", edits: vec![edit], origins, etag: etag.etag };
+    let after = edits::save(run, &mut client, &before, save).await?;
+    let old = before.settings.reference_servers.find(&canonical(&host));
+    let new = after.settings.reference_servers.find(&name);
+    let done = match (old, new) {
+        (Some(old), Some(new)) => {
+            format!("{} is now {}", entry(&old.host, &old.ports), entry(&new.host, &new.ports))
+        }
+        _ => format!("{host} is changed"),
+    };
+    edits::tell(run, &after, &done)?;
+    Ok(Exit::Done)
+}
+
+async fn move_to(run: &Run, arguments: Move) -> Result<Exit, Failure> {
+    let Move { host, place, etag } = arguments;
+    if !place.is_given() {
+        return Err(Failure::usage(format!("where shall {host} go?"))
+            .hint("give one of --to N, --first, --last, --before HOST, --after HOST"));
+    }
+    let mut client = run.client().await?;
+    let before = edits::read(&mut client).await?;
+    let position = place_of(&place, Some(&canonical(&host)), &before)?;
+    let origins = Origins::none()
+        .with("edits[0].move_reference_server.host", host.clone())
+        .with("edits[0].move_reference_server.position", "the place");
+    let edit = Edit::Move { host: host.clone(), position };
+    let etag = etag.etag.or_else(|| Some(before.etag.clone()));
+    let save = Save { doing: "move this entry", edits: vec![edit], origins, etag };
+    let after = edits::save(run, &mut client, &before, save).await?;
+    let position = after.settings.reference_servers.find(&canonical(&host)).map(|server| server.position);
+    let done =
+        position.map_or_else(|| format!("moved {host}"), |place| format!("{host} is at place {place} now"));
+    edits::tell(run, &after, &done)?;
+    Ok(Exit::Done)
+}
+
+/// The place on the wire: from 0, counted without the entry that moves.
+fn place_of(place: &Place, moving: Option<&str>, draft: &Draft) -> Result<u32, Failure> {
+    let hosts: Vec<&str> = draft
+        .settings
+        .reference_servers
+        .servers
+        .iter()
+        .map(|server| server.host.as_str())
+        .filter(|host| Some(*host) != moving)
+        .collect();
+    let n_others = hosts.len();
+    let find = |neighbour: &str| {
+        let canonical = canonical(neighbour);
+        if moving == Some(canonical.as_str()) {
+            return Err(Failure::usage(format!("{neighbour} cannot stand beside itself")));
+        }
+        hosts.iter().position(|host| *host == canonical).ok_or_else(|| {
+            Failure::new(Exit::Refused, format!("{neighbour} is not on the list"))
+                .hint("landmarkctl servers list")
+        })
+    };
+    let index = match place {
+        Place { to: Some(to), .. } => {
+            let index = usize::try_from(to.saturating_sub(1)).unwrap_or(usize::MAX);
+            if index > n_others {
+                let n_places = n_others + 1;
+                return Err(Failure::new(Exit::Refused, format!("--to {to} is beyond the end of the list"))
+                    .detail(format!("the last place is {n_places}")));
+            }
+            index
+        }
+        Place { before: Some(neighbour), .. } => find(neighbour)?,
+        Place { after: Some(neighbour), .. } => find(neighbour)? + 1,
+        Place { last: true, .. } => n_others,
+        Place { .. } => 0,
+    };
+    // A list has 320 entries at most.
+    Ok(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+async fn remove(run: &Run, arguments: &[String], etag: Etag) -> Result<Exit, Failure> {
+    let (targets, problems) = read_all(arguments);
+    if !problems.is_empty() {
+        return Err(wrong_targets(&problems));
+    }
+    let mut origins = Origins::none();
+    for (index, target) in targets.iter().enumerate() {
+        name_target(&mut origins, &format!("edits[0].remove_reference_servers.servers[{index}]"), target);
+    }
+    let mut client = run.client().await?;
+    let before = edits::read(&mut client).await?;
+    let edit = Edit::Remove(targets.iter().map(to_entry).collect());
+    let save = Save { doing: "remove this", edits: vec![edit], origins, etag: etag.etag };
+    let after = edits::save(run, &mut client, &before, save).await?;
+    let told: Vec<String> = targets.iter().map(|target| removed(target, &before, &after)).collect();
+    edits::tell(run, &after, &told.join("\n"))?;
+    Ok(Exit::Done)
+}
+
+fn removed(target: &Target, before: &Draft, after: &Draft) -> String {
+    let host = canonical(&target.host.value);
+    let old = before.settings.reference_servers.find(&host);
+    match (old, after.settings.reference_servers.find(&host)) {
+        (_, Some(left)) => {
+            let gone = settings::port_list(&target.numbers());
+            format!("removed port {gone} of {host}; {} left", settings::port_list(&left.ports))
+        }
+        (Some(old), None) if !target.ports.is_empty() => {
+            format!("removed {} with its last port", entry(&host, &old.ports))
+        }
+        (Some(old), None) => format!("removed {}", entry(&host, &old.ports)),
+        (None, None) => format!("removed {host}"),
+    }
+}
+
+async fn enable(run: &Run, enabled: bool, etag: Etag) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let before = edits::read(&mut client).await?;
+    let doing = if enabled { "enable the list" } else { "disable the list" };
+    let save = Save { doing, edits: vec![Edit::Enable(enabled)], origins: Origins::none(), etag: etag.etag };
+    let after = edits::save(run, &mut client, &before, save).await?;
+    let word = if enabled { "enabled" } else { "disabled" };
+    let done = if before.settings.reference_servers.enabled == enabled {
+        format!("the list was {word} already")
+    } else {
+        format!("the list is {word}")
+    };
+    edits::tell(run, &after, &done)?;
+    if enabled && after.settings.reference_servers.servers.is_empty() {
+        run.out.remark(NO_SERVERS);
+    }
+    Ok(Exit::Done)
+}
+
+fn read_all(arguments: &[String]) -> (Vec<Target>, Vec<InvalidTarget>) {
+    let mut targets = Vec::new();
+    let mut problems = Vec::new();
+    for argument in arguments {
+        match target::one(argument) {
+            Ok(target) => targets.push(target),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (targets, problems)
+}
+
+fn wrong_targets(problems: &[InvalidTarget]) -> Failure {
+    let failure = Failure::usage("this cannot be understood");
+    problems
+        .iter()
+        .fold(failure, |failure, problem| failure.problem("", problem.to_string()))
+        .hint("HOST PORT…, HOST:PORT or [IPV6]:PORT, for example: 10.1.1.5 443 80")
+}
+
+fn to_entry(target: &Target) -> Entry {
+    Entry { host: target.host.value.clone(), ports: target.numbers() }
+}
+
+/// Where the values of one entry came from.
+fn name_target(origins: &mut Origins, path: &str, target: &Target) {
+    origins.add(path, target.host.argument.clone());
+    for (index, port) in target.ports.iter().enumerate() {
+        let place = if port.argument.contains(&target.host.value) {
+            port.argument.clone()
+        } else {
+            format!("{} {}", target.host.argument, port.argument)
+        };
+        origins.add(format!("{path}.ports[{index}]"), place);
+    }
+}
+
+#[cfg(test)]
+mod tests;

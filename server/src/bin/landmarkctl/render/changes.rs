@@ -1,0 +1,82 @@
+//! Differences of settings.
+
+use super::plain::one_line;
+use crate::view::change::{Change, ChangeKind};
+
+/// One line a change, each ended.
+pub(crate) fn changes(changes: &[Change]) -> String {
+    changes.iter().fold(String::new(), |mut text, change| {
+        text.push_str(&change_line(change));
+        text.push('\n');
+        text
+    })
+}
+
+/// "+ reference server 10.1.1.5: 80, 443".
+pub(crate) fn change_line(change: &Change) -> String {
+    let Change { kind, path, before, after } = change;
+    let mark = match kind {
+        ChangeKind::Added => '+',
+        ChangeKind::Removed => '-',
+        ChangeKind::Changed => '~',
+        ChangeKind::Moved => '>',
+    };
+    let subject = subject(change).unwrap_or_else(|| path.clone());
+    let value = match (before, after) {
+        (Some(before), Some(after)) => format!(": {before} → {after}"),
+        (Some(value), None) | (None, Some(value)) => format!(": {value}"),
+        (None, None) => String::new(),
+    };
+    one_line(&format!("{mark} {subject}{value}"))
+}
+
+fn subject(change: &Change) -> Option<String> {
+    if let Some(host) = change.host() {
+        return Some(format!("reference server {host}"));
+    }
+    let words = match change.path.as_str() {
+        "reference_servers.enabled" => "reference server list",
+        "location.server_connection" => "connection to the server",
+        "location.recheck_interval" => "recheck interval",
+        _ => return None,
+    };
+    Some(words.to_owned())
+}
+
+/// "1 unassigned change", "3 unassigned changes".
+pub(crate) fn unassigned(n_changes: usize) -> String {
+    match n_changes {
+        1 => "1 unassigned change".to_owned(),
+        n => format!("{n} unassigned changes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(kind: ChangeKind, path: &str, before: &str, after: &str) -> Change {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Change { kind, path: path.into(), before: text(before), after: text(after) }
+    }
+
+    #[test]
+    fn every_kind_of_change_reads_like_a_sentence() {
+        let text = changes(&[
+            change(ChangeKind::Changed, "reference_servers.enabled", "disabled", "enabled"),
+            change(ChangeKind::Removed, "reference_servers.servers[10.1.1.9]", "22 at place 1", ""),
+            change(ChangeKind::Added, "reference_servers.servers[10.1.1.5]", "", "80, 443 at place 1"),
+            change(ChangeKind::Moved, "reference_servers.servers[db.example]", "place 1", "place 3"),
+            change(ChangeKind::Changed, "location.recheck_interval", "60s", "300s"),
+            change(ChangeKind::Changed, "of.a.newer.server", "a", "b"),
+        ]);
+        insta::assert_snapshot!(text, @r"
+        ~ reference server list: disabled → enabled
+        - reference server 10.1.1.9: 22 at place 1
+        + reference server 10.1.1.5: 80, 443 at place 1
+        > reference server db.example: place 1 → place 3
+        ~ recheck interval: 60s → 300s
+        ~ of.a.newer.server: a → b
+        ");
+    }
+}

@@ -1,0 +1,106 @@
+//! Where a machine is, and why.
+
+use std::fmt;
+
+use landmark_proto::location;
+use landmark_proto::wire;
+use serde::{Serialize, Serializer};
+
+/// Where a machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Location {
+    /// Inside the company network.
+    Internal,
+    /// Outside.
+    External,
+    /// Before the first decision, or without an assignment.
+    Unknown,
+}
+
+impl Location {
+    pub(super) fn read(number: i32) -> Option<Self> {
+        match wire::Location::try_from(number) {
+            Ok(wire::Location::Internal) => Some(Self::Internal),
+            Ok(wire::Location::External) => Some(Self::External),
+            Ok(wire::Location::Unknown) => Some(Self::Unknown),
+            Ok(wire::Location::Unspecified) | Err(_) => None,
+        }
+    }
+
+    pub(crate) fn to_wire(self) -> wire::Location {
+        match self {
+            Self::Internal => wire::Location::Internal,
+            Self::External => wire::Location::External,
+            Self::Unknown => wire::Location::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Internal => "internal",
+            Self::External => "external",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Why a machine is where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Basis(location::Basis);
+
+impl Basis {
+    pub(super) fn read(basis: wire::Basis) -> Option<Self> {
+        use wire::basis::Kind;
+        let basis = match basis.kind? {
+            Kind::ManagementServer(wire::basis::ManagementServer {}) => location::Basis::ManagementServer,
+            Kind::ReferenceServer(wire::basis::ReferenceServerAnswered { host, port, position }) => {
+                location::Basis::ReferenceServer {
+                    host: host.parse().ok()?,
+                    port: port.try_into().ok()?,
+                    position: usize::try_from(position).ok()?,
+                }
+            }
+            Kind::NoneReachable(wire::basis::NoneReachable { attempts }) => {
+                location::Basis::NoneReachable { n_attempts: usize::try_from(attempts).ok()? }
+            }
+            Kind::ListDisabled(wire::basis::ListDisabled {}) => location::Basis::ListDisabled,
+            Kind::NoAssignment(wire::basis::NoAssignment {}) => location::Basis::NoAssignment,
+        };
+        Some(Self(basis))
+    }
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Basis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        enum Document {
+            ManagementServer,
+            ReferenceServer { host: String, port: u16, position: usize },
+            NoneReachable { n_attempts: usize },
+            ListDisabled,
+            NoAssignment,
+        }
+        match &self.0 {
+            location::Basis::ManagementServer => Document::ManagementServer,
+            location::Basis::ReferenceServer { host, port, position } => {
+                Document::ReferenceServer { host: host.to_string(), port: port.get(), position: position + 1 }
+            }
+            location::Basis::NoneReachable { n_attempts } => {
+                Document::NoneReachable { n_attempts: *n_attempts }
+            }
+            location::Basis::ListDisabled => Document::ListDisabled,
+            location::Basis::NoAssignment => Document::NoAssignment,
+        }
+        .serialize(serializer)
+    }
+}
