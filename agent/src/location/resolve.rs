@@ -185,8 +185,8 @@ mod tests {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
         let resolver = Resolver::with(move |_| {
-            let n = counter.fetch_add(1, Ordering::SeqCst) as u16;
-            Ok(vec![address(n)])
+            let n = counter.fetch_add(1, Ordering::SeqCst);
+            Ok(vec![address(u16::try_from(n).unwrap())])
         });
         for evaluation in 0..2 {
             let mut lookups = resolver.lookups();

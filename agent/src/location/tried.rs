@@ -33,16 +33,16 @@ impl Ended {
 /// An attempt that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tried {
-    started_after: Duration,
-    took: Duration,
+    pub(crate) started_after: Duration,
+    pub(crate) took: Duration,
+    pub(crate) ended: Ended,
     started: bool,
-    ended: Ended,
 }
 
 impl Tried {
     /// Ran from `started` to `now`.
     pub(crate) fn new(began: Moment, started: Moment, now: Moment, ended: Ended) -> Self {
-        Self { started_after: started.since(began), took: now.since(started), started: true, ended }
+        Self { started_after: started.since(began), took: now.since(started), ended, started: true }
     }
 
     /// Was dropped at `now`, under way since `started` or before it started at all.
@@ -54,21 +54,6 @@ impl Tried {
     /// Whether anything was tried at all.
     pub(crate) fn was_started(&self) -> bool {
         self.started
-    }
-
-    /// How it ended.
-    pub(crate) fn outcome(&self) -> Outcome {
-        self.ended.outcome
-    }
-
-    /// After the evaluation's start. Of one that never started: when it was found not to be needed.
-    pub(crate) fn started_after(&self) -> Duration {
-        self.started_after
-    }
-
-    /// From its start to its outcome; zero for one that never started.
-    pub(crate) fn took(&self) -> Duration {
-        self.took
     }
 
     /// With the names of who was tried.

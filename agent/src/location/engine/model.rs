@@ -65,7 +65,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                 let waits = rules.is_none() && !all.is_empty();
                 wanted.push((trigger, now + if waits { wait } else { 0 }));
             } else if let (None, true, Some(settings)) = (&rules, wanted.is_empty(), &settings) {
-                let interval = settings.location.recheck_interval.get().as_millis() as u64;
+                let interval = settings.location.recheck_interval.get().as_secs() * 1000;
                 let ended = all.last().and_then(|last| last.over.as_ref()).map(|(at, _)| *at);
                 if ended.is_some_and(|ended| now >= ended + interval) {
                     wanted.push((Trigger::Recheck, now));

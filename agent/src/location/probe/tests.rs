@@ -223,6 +223,6 @@ fn error_numbers_have_their_outcomes() {
 #[test]
 fn every_address_has_half_of_the_time_at_least() {
     assert_eq!(address_stagger(2), Duration::from_millis(100));
-    let last_starts = address_stagger(MAX_ADDRESSES) * (MAX_ADDRESSES as u32 - 1);
+    let last_starts = address_stagger(MAX_ADDRESSES) * (u32::try_from(MAX_ADDRESSES).unwrap() - 1);
     assert!(last_starts <= ALL_ADDRESSES_AFTER);
 }

@@ -106,9 +106,9 @@ fn best(course: &Course) -> Option<usize> {
 
 fn scripts(n: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<Script>> {
     let script = prop_oneof![
-        3 => (0..=2000_u64).prop_map(|ms| refuses(ms as u32 * MS)),
+        3 => (0..=2000_u32).prop_map(|ms| refuses(ms * MS)),
         2 => Just(SILENT),
-        1 => (0..2000_u64).prop_map(|ms| answers(ms as u32 * MS)),
+        1 => (0..2000_u32).prop_map(|ms| answers(ms * MS)),
     ];
     // Mostly dead lists are where the rules bite.
     prop_oneof![
@@ -157,11 +157,11 @@ proptest! {
             let started = course.starts.iter().find(|(other, _)| *other == index).map(|(_, at)| *at);
             prop_assert_eq!(tried.was_started(), started.is_some());
             if needed {
-                prop_assert_eq!(tried.outcome(), scripts[index].outcome);
-                prop_assert_eq!(tried.took(), scripts[index].latency, "had its full time");
-                prop_assert_eq!(Some(tried.started_after()), started);
-            } else if tried.outcome() != Outcome::NotNeeded {
-                prop_assert_eq!(tried.outcome(), scripts[index].outcome);
+                prop_assert_eq!(tried.ended.outcome, scripts[index].outcome);
+                prop_assert_eq!(tried.took, scripts[index].latency, "had its full time");
+                prop_assert_eq!(Some(tried.started_after), started);
+            } else if tried.ended.outcome != Outcome::NotNeeded {
+                prop_assert_eq!(tried.ended.outcome, scripts[index].outcome);
             }
         }
     }
@@ -236,7 +236,7 @@ proptest! {
         let state = race.state();
         let tried = race.close(now);
         prop_assert_eq!(tried.iter().filter(|tried| tried.was_started()).count(), starts);
-        let first_answer = tried.iter().position(|tried| tried.outcome() == Outcome::Answered);
+        let first_answer = tried.iter().position(|tried| tried.ended.outcome == Outcome::Answered);
         match state {
             State::Answered { best, .. } => prop_assert_eq!(first_answer, Some(best)),
             State::Undecided | State::NoneAnswered => prop_assert_eq!(first_answer, None),
@@ -279,7 +279,7 @@ fn an_earlier_entry_that_answers_later_becomes_the_deciding_one_without_another_
     let course = run(&[SILENT, answers(100 * MS), answers(10 * MS), SILENT], None);
     assert_eq!(course.decided_at, 50 * MS, "the third, started at 40 ms");
     assert_eq!(course.state, State::Answered { best: 1, fastest: 2, settled: true });
-    let outcomes: Vec<Outcome> = course.tried.iter().map(|tried| tried.outcome()).collect();
+    let outcomes: Vec<Outcome> = course.tried.iter().map(|tried| tried.ended.outcome).collect();
     assert_eq!(outcomes, [Outcome::Timeout, Outcome::Answered, Outcome::Answered]);
 }
 

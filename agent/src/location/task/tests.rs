@@ -144,10 +144,8 @@ impl Bench {
 }
 
 fn position(decided: &Decided) -> Option<usize> {
-    match &decided.verdict.basis {
-        Basis::ReferenceServer { position, .. } => Some(*position),
-        _ => None,
-    }
+    let Basis::ReferenceServer { position, .. } = &decided.verdict.basis else { return None };
+    Some(*position)
 }
 
 #[tokio::test(start_paused = true)]
