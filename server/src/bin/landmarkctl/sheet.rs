@@ -19,8 +19,6 @@ use crate::view::draft::ReferenceServers;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sheet {
     pub(crate) rows: Vec<Row>,
-    /// Pairs that stand in the file more than once, by their later line.
-    pub(crate) repeated: Vec<usize>,
 }
 
 /// One host.
@@ -55,18 +53,19 @@ struct Collector {
 }
 
 impl Collector {
-    fn add(&mut self, host: Host, port: u32, line: usize) {
+    /// The same pair twice is a mistake of the file's author that is better told than mended in silence.
+    fn add(&mut self, host: &Host, port: u32, line: usize) -> Result<(), String> {
         let rows = &mut self.sheet.rows;
-        let place = *self.places.entry(host).or_insert_with_key(|host| {
+        let place = *self.places.entry(host.clone()).or_insert_with(|| {
             rows.push(Row { host: host.to_string(), line, ports: Vec::new() });
             rows.len() - 1
         });
-        let Some(row) = rows.get_mut(place) else { return };
-        if row.ports.iter().any(|cell| cell.port == port) {
-            self.sheet.repeated.push(line);
-        } else {
-            row.ports.push(PortCell { port, line });
+        let Some(row) = rows.get_mut(place) else { return Ok(()) };
+        if let Some(earlier) = row.ports.iter().find(|cell| cell.port == port) {
+            return Err(format!("{host} with port {port} stands on line {} already", earlier.line));
         }
+        row.ports.push(PortCell { port, line });
+        Ok(())
     }
 }
 

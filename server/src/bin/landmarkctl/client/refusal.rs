@@ -34,16 +34,10 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) violations: Vec<Violation>,
-    pub(crate) preconditions: Vec<Precondition>,
+    /// What would have to be done first.
+    pub(crate) preconditions: Vec<String>,
     /// The present draft, when the etag was stale.
     pub(crate) present: Option<Box<Draft>>,
-}
-
-/// Something that would have to be otherwise first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Precondition {
-    pub(crate) subject: String,
-    pub(crate) description: String,
 }
 
 impl From<Status> for CallError {
@@ -68,10 +62,7 @@ impl From<Status> for CallError {
             .map(|failure| failure.violations.iter())
             .into_iter()
             .flatten()
-            .map(|violation| Precondition {
-                subject: violation.subject.clone(),
-                description: violation.description.clone(),
-            })
+            .map(|violation| violation.description.clone())
             .collect();
         Self::Refused(Box::new(Refusal {
             code: status.code(),
@@ -116,7 +107,7 @@ mod tests {
             paths,
             ["edits[0].add_reference_server.ports[0]", "edits[0].add_reference_server.ports[1]"]
         );
-        assert_eq!(refusal.preconditions[0].description, "there is none yet");
+        assert_eq!(refusal.preconditions[0], "there is none yet");
         assert_eq!(refusal.present, None);
     }
 

@@ -29,9 +29,13 @@ pub(super) async fn run(run: &Run, arguments: Assign) -> Result<Exit, Failure> {
     run.out.remark_lines(&changes(&diff.changes));
     let etag = etag.etag.unwrap_or_else(|| draft.etag.clone());
     let origins = Origins::none().with("note", "--note");
-    let assigned = client.assign(&etag, note.as_deref()).await;
-    let assigned = assigned
-        .map_err(|error| edits::explain(run, "assign the draft", error, &origins, Some(&etag), &draft))?;
+    let assigned = match client.assign(&etag, note.as_deref()).await {
+        Ok(assigned) => assigned,
+        Err(error) => {
+            let read = Some(&draft).filter(|read| read.etag == etag);
+            return Err(edits::explain(run, &mut client, "assign the draft", error, &origins, read).await);
+        }
+    };
     finish(run, &mut client, &assigned, &wait).await
 }
 

@@ -82,10 +82,14 @@ async fn discard(run: &Run, yes: bool, etag: Etag) -> Result<Exit, Failure> {
     }
     // What was shown is what is thrown away.
     let given = etag.etag.unwrap_or_else(|| before.etag.clone());
-    let after = client.discard(&given).await;
-    let after = after.map_err(|error| {
-        edits::explain(run, "discard the draft", error, &Origins::none(), Some(&given), &before)
-    })?;
+    let after = match client.discard(&given).await {
+        Ok(draft) => draft,
+        Err(error) => {
+            let read = Some(&before).filter(|read| read.etag == given);
+            let origins = Origins::none();
+            return Err(edits::explain(run, &mut client, "discard the draft", error, &origins, read).await);
+        }
+    };
     if run.out.is_json() {
         run.out.document(&after)?;
     }

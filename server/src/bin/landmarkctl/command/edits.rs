@@ -2,7 +2,7 @@
 
 use crate::client::{CallError, Client, Edit};
 use crate::difference;
-use crate::errors::{Failure, Origins, refused, stale};
+use crate::errors::{Failure, Known, Origins, refused, stale};
 use crate::view::draft::Draft;
 
 use super::Run;
@@ -31,33 +31,39 @@ pub(super) async fn save(
     save: Save<'_>,
 ) -> Result<Draft, Failure> {
     let Save { doing, edits, origins, etag } = save;
-    client
-        .edit(etag.as_deref(), edits)
-        .await
-        .map_err(|error| explain(run, doing, error, &origins, etag.as_deref(), read))
+    match client.edit(etag.as_deref(), edits).await {
+        Ok(draft) => Ok(draft),
+        Err(error) => {
+            let read = Some(read).filter(|read| etag.is_none_or(|etag| etag == read.etag));
+            Err(explain(run, client, doing, error, &origins, read).await)
+        }
+    }
 }
 
-/// A stale etag is explained by what changed, everything else by the arguments.
-pub(super) fn explain(
+/// A stale etag is explained by what changed, everything else by the arguments. `read` is the draft that the etag names,
+/// if it was read here.
+pub(super) async fn explain(
     run: &Run,
+    client: &mut Client,
     doing: &str,
     error: CallError,
     origins: &Origins,
-    etag: Option<&str>,
-    read: &Draft,
+    read: Option<&Draft>,
 ) -> Failure {
-    match &error {
-        CallError::Refused(refusal) => match &refusal.present {
-            Some(present) => {
-                // An etag that the user gave may be of a draft that was never seen here.
-                let seen = etag.is_none_or(|etag| etag == read.etag);
-                let changes = seen.then(|| difference::between(&read.settings, &present.settings));
-                stale(doing, present, changes.as_deref(), &run.out.paper())
-            }
-            None => refused(doing, error, origins),
+    let present = match &error {
+        CallError::Refused(refusal) => refusal.present.as_deref(),
+        CallError::NoAnswer | CallError::Broken(_) => None,
+    };
+    let Some(present) = present else { return refused(doing, error, origins) };
+    let known = match read {
+        Some(read) => Known::SinceRead(difference::between(&read.settings, &present.settings)),
+        // What the user saw was never seen here; what the draft would change now is the next best.
+        None => match client.draft_diff().await {
+            Ok(diff) => Known::Unassigned(diff.changes),
+            Err(_) => Known::Nothing,
         },
-        CallError::NoAnswer | CallError::Broken(_) => refused(doing, error, origins),
-    }
+    };
+    stale(doing, present, &known, &run.out.paper())
 }
 
 /// Tells what was done, and what is left to do; with `--json` the draft.

@@ -43,9 +43,9 @@ pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure
     })?;
     let sheet = sheet::parse(&text).map_err(|problems| {
         let failure = Failure::new(Exit::File, format!("{name} cannot be imported; nothing was changed"));
-        problems.into_iter().fold(failure, |failure, problem| {
-            failure.problem(format!("{name}:{}", problem.line), problem.message)
-        })
+        problems
+            .into_iter()
+            .fold(failure, |failure, problem| failure.problem(place(&name, problem.line), problem.message))
     })?;
     if sheet.rows.is_empty() && !replace {
         return Err(Failure::new(Exit::File, format!("{name} names no reference server"))
@@ -68,15 +68,7 @@ pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure
     let after = edits::save(run, &mut client, &before, save).await?;
     run.out.remark_lines(&changes_text(&changes));
     let n_servers = after.settings.reference_servers.servers.len();
-    let repeated = match sheet.repeated.len() {
-        0 => String::new(),
-        n => format!(" ({n} repeated lines)"),
-    };
-    edits::tell(
-        run,
-        &after,
-        &format!("imported {name}{repeated}; the list has {n_servers} reference servers now"),
-    )?;
+    edits::tell(run, &after, &format!("imported {name}; the list has {n_servers} reference servers now"))?;
     Ok(Exit::Done)
 }
 
@@ -115,6 +107,10 @@ fn to_entry(row: &Row) -> Entry {
     Entry { host: row.host.clone(), ports: row.ports.iter().map(|cell| cell.port).collect() }
 }
 
+fn place(file: &str, line: usize) -> String {
+    format!("{file}, line {line}")
+}
+
 /// Each value of the request came from a line.
 fn origins(sheet: &Sheet, replace: bool, name: &str) -> Origins {
     let mut origins = Origins::none();
@@ -125,9 +121,9 @@ fn origins(sheet: &Sheet, replace: bool, name: &str) -> Origins {
         } else {
             format!("edits[{index}].add_reference_server")
         };
-        origins.add(path.clone(), format!("{name}:{}", row.line));
-        for (place, cell) in row.ports.iter().enumerate() {
-            origins.add(format!("{path}.ports[{place}]"), format!("{name}:{}", cell.line));
+        origins.add(path.clone(), place(name, row.line));
+        for (index, cell) in row.ports.iter().enumerate() {
+            origins.add(format!("{path}.ports[{index}]"), place(name, cell.line));
         }
     }
     origins
@@ -238,8 +234,8 @@ mod tests {
         let error = CallError::Refused(Box::new(refusal));
         insta::assert_snapshot!(refused("import", error, &origins(&sheet, false, "list.csv")), @r"
         landmarkctl: cannot import
-          list.csv:4: no
-          list.csv:3: no
+          list.csv, line 4: no
+          list.csv, line 3: no
           list.csv: no
         ");
     }

@@ -61,7 +61,7 @@ fn from_refusal(doing: &str, refusal: &Refusal, origins: &Origins) -> Failure {
         return failure.detail(message.clone());
     }
     // What is wrong stands in the lines below, if there are any.
-    let failure = if violations.is_empty() && preconditions.is_empty() {
+    let failure = if violations.is_empty() {
         Failure::new(Exit::Refused, format!("cannot {doing}: {message}"))
     } else {
         Failure::new(Exit::Refused, format!("cannot {doing}"))
@@ -69,9 +69,7 @@ fn from_refusal(doing: &str, refusal: &Refusal, origins: &Origins) -> Failure {
     let failure = violations.iter().fold(failure, |failure, violation| {
         failure.problem(origins.place_of(&violation.path), violation.message.clone())
     });
-    preconditions.iter().fold(failure, |failure, precondition| {
-        failure.problem(precondition.subject.clone(), precondition.description.clone())
-    })
+    preconditions.iter().fold(failure, |failure, needed| failure.hint(needed.clone()))
 }
 
 /// Words for codes that say nothing about what was asked; `None` for the others.
@@ -108,23 +106,36 @@ fn beside_the_request(doing: &str, code: Code) -> Option<Failure> {
     Some(Failure::new(exit, format!("cannot {doing}: {reason}")).hint(hint))
 }
 
-/// Somebody changed the draft in between: who, when, and how it differs now from what was read.
-pub(crate) fn stale(doing: &str, present: &Draft, changes: Option<&[Change]>, paper: &Paper) -> Failure {
+/// What can be said about a draft that somebody else changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// How it differs from what was read.
+    SinceRead(Vec<Change>),
+    /// How it differs from what is assigned.
+    Unassigned(Vec<Change>),
+    Nothing,
+}
+
+/// Somebody changed the draft in between: who, when, and what is different.
+pub(crate) fn stale(doing: &str, present: &Draft, known: &Known, paper: &Paper) -> Failure {
     let who = present.changed_by.as_deref().unwrap_or("somebody");
-    let when = present.changed_at.map(|time| format!(" {}", paper.age(time))).unwrap_or_default();
-    let mut failure =
+    let when = present.changed_at.map(|time| format!(" ({})", paper.age(time))).unwrap_or_default();
+    let failure =
         Failure::new(Exit::Refused, format!("cannot {doing}: {who} changed the draft in between{when}"));
-    match changes {
-        Some([]) => failure = failure.detail("its settings are the same again as those that were read"),
-        Some(changes) => {
-            failure = failure.detail("since it was read:");
-            for change in changes {
-                failure = failure.detail(change_line(change));
-            }
+    let (heading, changes) = match known {
+        Known::SinceRead(changes) if changes.is_empty() => {
+            ("its settings are the same again as those that were read", changes.as_slice())
         }
-        None => failure = failure.detail(format!("its etag is {}", present.etag)),
-    }
-    failure.hint("nothing was changed by this command; look (landmarkctl draft diff) and run it again")
+        Known::SinceRead(changes) => ("since it was read:", changes.as_slice()),
+        Known::Unassigned(changes) => ("now it differs from what is assigned by:", changes.as_slice()),
+        Known::Nothing => ("how it differs is not known", [].as_slice()),
+    };
+    let failure = changes.iter().fold(failure.detail(heading), |failure, change| {
+        failure.detail(format!("  {}", change_line(change)))
+    });
+    failure
+        .detail(format!("its etag is {}", present.etag))
+        .hint("nothing was changed by this command; look (landmarkctl draft diff) and run it again")
 }
 
 #[cfg(test)]
@@ -189,6 +200,47 @@ mod tests {
         let failure = refused("show the agent", error, &Origins::none());
         assert_eq!(failure.exit(), Exit::Refused);
         assert_eq!(failure.to_string(), "landmarkctl: cannot show the agent: no agent is called web-9");
+    }
+
+    #[test]
+    fn a_state_that_does_not_allow_it_says_what_to_do_first() {
+        let error = CallError::Refused(Box::new(Refusal {
+            code: Code::FailedPrecondition,
+            message: "nothing has been assigned yet".into(),
+            violations: vec![],
+            preconditions: vec!["assign the draft first (landmarkctl assign)".into()],
+            present: None,
+        }));
+        insta::assert_snapshot!(refused("show the assignment", error, &Origins::none()), @r"
+        landmarkctl: cannot show the assignment: nothing has been assigned yet
+        hint: assign the draft first (landmarkctl assign)
+        ");
+    }
+
+    #[test]
+    fn of_a_changed_draft_it_is_told_who_and_what() {
+        let present = Draft {
+            etag: "17".into(),
+            assigned_revision: Some(1),
+            differs: true,
+            changed_at: "2026-11-23T11:58:00Z".parse().ok(),
+            changed_by: Some("mia".into()),
+            settings: crate::view::draft::Settings::default(),
+        };
+        let change = Change {
+            kind: crate::view::change::ChangeKind::Added,
+            path: "reference_servers.servers[a.example]".into(),
+            before: None,
+            after: Some("443".into()),
+        };
+        let known = Known::SinceRead(vec![change]);
+        insta::assert_snapshot!(stale("add this", &present, &known, &Paper::for_tests(None)), @r"
+        landmarkctl: cannot add this: mia changed the draft in between (2 min ago)
+          since it was read:
+            + reference server a.example: 443
+          its etag is 17
+        hint: nothing was changed by this command; look (landmarkctl draft diff) and run it again
+        ");
     }
 
     #[test]

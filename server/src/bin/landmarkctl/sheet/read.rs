@@ -52,7 +52,11 @@ fn read_line(cells: &[String], line: usize, collector: &mut Collector, problems:
     for cell in own_port.into_iter().chain(rest.iter().map(String::as_str)).filter(|cell| !cell.is_empty()) {
         n_ports += 1;
         match (cell.parse::<Port>(), &host) {
-            (Ok(port), Some(host)) => collector.add(host.clone(), port.get().into(), line),
+            (Ok(port), Some(host)) => {
+                if let Err(message) = collector.add(host, port.get().into(), line) {
+                    problem(message);
+                }
+            }
             (Ok(_), None) => {}
             (Err(error), _) => problem(error.to_string()),
         }

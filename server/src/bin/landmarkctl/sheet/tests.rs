@@ -61,10 +61,12 @@ fn an_unclosed_quote_spoils_its_own_line_only() {
 }
 
 #[test]
-fn repeated_pairs_are_taken_once_and_noticed() {
-    let sheet = parse("web.example,443\nWEB.EXAMPLE,443\n").unwrap();
-    assert_eq!(sheet.repeated, [2]);
-    assert_eq!(sheet.rows[0].ports, [PortCell { port: 443, line: 1 }]);
+fn a_pair_that_stands_there_twice_is_refused_with_both_lines() {
+    assert_eq!(
+        problems("web.example,443\nweb.example,80\nWEB.EXAMPLE.,443\n"),
+        ["3: web.example with port 443 stands on line 1 already"]
+    );
+    assert_eq!(problems("web.example,443,443\n"), ["1: web.example with port 443 stands on line 1 already"]);
 }
 
 #[test]
