@@ -13,7 +13,7 @@
 pub mod command;
 pub mod document;
 pub mod plan;
-// task
+pub mod task;
 
 use std::time::Duration;
 

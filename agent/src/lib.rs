@@ -25,4 +25,6 @@ pub mod enforce;
 
 pub mod outbox;
 
+pub mod report;
+
 pub mod link;

@@ -3,7 +3,7 @@
 //! While a program runs, newer wishes only replace older ones; the newest is brought about when it has ended. A program
 //! that has begun is never interrupted for a newer wish: half a policy would be worse than an old one for a moment.
 
-use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use landmark_proto::location::Location;
@@ -29,7 +29,7 @@ pub struct Inputs {
     /// What is held.
     pub held: watch::Receiver<Option<Accepted>>,
     /// What was decided.
-    pub decided: watch::Receiver<Decided>,
+    pub decided: watch::Receiver<Option<Arc<Decided>>>,
     /// When to end.
     pub stop: CancellationToken,
 }
@@ -76,7 +76,12 @@ impl EnforceTask {
     }
 
     async fn round(&mut self) -> Result<Option<Stopped>, Closed> {
-        let location = self.inputs.decided.borrow_and_update().location();
+        let location = self
+            .inputs
+            .decided
+            .borrow_and_update()
+            .as_ref()
+            .map_or(Location::Unknown, |decided| decided.verdict.location);
         let desired = policy::desired(self.inputs.held.borrow_and_update().as_ref(), location);
         let since = self.ended_at.elapsed();
         let pause = match plan(desired.as_ref(), self.last.as_ref(), since, self.config.repair_interval) {
@@ -123,7 +128,7 @@ impl EnforceTask {
         let n_failures = match (state, before) {
             (EnforcementState::Failed, Some(last)) if last.desired == desired => last.n_failures + 1,
             (EnforcementState::Failed, _) => 1,
-            _ => 0,
+            (EnforcementState::Applied | EnforcementState::Observed | EnforcementState::Nothing, _) => 0,
         };
         self.last = Some(Last { desired, state, n_failures });
         self.ended_at = Instant::now();

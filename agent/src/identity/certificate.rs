@@ -44,12 +44,10 @@ impl Subject {
             .unwrap_or_default();
         let (fleet_id, agent_id) = names
             .iter()
-            .find_map(|name| match name {
-                GeneralName::URI(uri) => {
-                    let (fleet, agent) = uri.strip_prefix("spiffe://")?.split_once("/agent/")?;
-                    Some((fleet.parse().ok()?, agent.parse().ok()?))
-                }
-                _ => None,
+            .find_map(|name| {
+                let GeneralName::URI(uri) = name else { return None };
+                let (fleet, agent) = uri.strip_prefix("spiffe://")?.split_once("/agent/")?;
+                Some((fleet.parse().ok()?, agent.parse().ok()?))
             })
             .ok_or(InvalidCertificate::NoAgent)?;
         Ok(Self { agent_id, fleet_id, spki: certificate.public_key().raw.to_vec() })

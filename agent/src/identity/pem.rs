@@ -26,7 +26,9 @@ pub(super) fn key_text(keys: &[&KeyPair]) -> Zeroizing<String> {
 }
 
 /// Certificates as text, in this order.
-pub(super) fn certificate_text<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> String {
+pub(super) fn certificate_text<'a>(
+    certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>,
+) -> String {
     let mut text = String::new();
     for certificate in certificates {
         text.push_str("-----BEGIN CERTIFICATE-----\n");

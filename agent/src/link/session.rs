@@ -1,0 +1,438 @@
+//! One life of a session's stream: from the hello to its end.
+//!
+//! What is said and when is decided by the [`Conversation`]; here it meets the stream, the ledger, the outbox and time.
+//! Inbound is always read: nothing here waits for the server to read.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use landmark_daemon::error::Chain;
+use landmark_proto::convert::fleet::{agent_message_to_wire, server_message_from_wire};
+use landmark_proto::ids::PushId;
+use landmark_proto::location::LinkState;
+use landmark_proto::message::{AgentMessage, Assignment, EnforcementStatus, ServerMessage, Tuning, Welcome};
+use landmark_proto::revision::Held;
+use landmark_proto::wire;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+use tracing::{debug, info, warn};
+
+use super::backoff::Share;
+use super::channel::{Connection, end_of};
+use super::conversation::{Conversation, Demand, Memory, Say};
+use super::renewal::{RenewalError, renew};
+use super::retry::End;
+use crate::ledger::task::{Answer, Closed, LedgerHandle};
+use crate::location::{Asked, Decided, LocationHandle, NotEvaluated};
+use crate::machine::Machine;
+use crate::outbox::Resume;
+use crate::outbox::task::OutboxHandle;
+use crate::report;
+
+/// From dialled to welcomed.
+const WELCOME_LIMIT: Duration = Duration::from_secs(15);
+/// A server that does not read for so long is not there.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// How long leaving may take.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// Of records in one message, so that it stays below the largest with room for its frame.
+const BATCH_BYTES: usize = 192 * 1024;
+
+/// Whom a session talks to inside the agent.
+#[derive(Clone, Debug)]
+pub struct Parties {
+    /// This machine.
+    pub machine: Machine,
+    /// Where the identity is kept.
+    pub folder: PathBuf,
+    /// Takes assignments.
+    pub ledger: LedgerHandle,
+    /// Gives records.
+    pub outbox: OutboxHandle,
+    /// Looks again, and says where the machine is.
+    pub location: LocationHandle,
+    /// What became of the last policy.
+    pub enforcement: watch::Receiver<Option<EnforcementStatus>>,
+}
+
+/// What a session tells the agent.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// Whether it stands.
+    pub state: watch::Sender<LinkState>,
+    /// The server's timing.
+    pub tuning: watch::Sender<Tuning>,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None`: the agent is stopping.
+    pub end: Option<End>,
+    /// Since its welcome; `None` if there was none.
+    pub lived: Option<Duration>,
+    /// For the next one.
+    pub memory: Memory,
+}
+
+/// Holds one session over a connection until it ends, or until the agent stops. `welcomed` is called once it stands.
+pub async fn hold(
+    connection: &Connection,
+    parties: Parties,
+    outputs: &Outputs,
+    memory: Memory,
+    (stop, welcomed): (&CancellationToken, impl FnOnce(&Welcome)),
+) -> Ended {
+    let mut session = match begin(connection, parties, outputs, memory, stop).await {
+        Ok((session, welcome)) => {
+            welcomed(&welcome);
+            session
+        }
+        Err((end, memory)) => return Ended { end, lived: None, memory },
+    };
+    let since = Instant::now();
+    let end = session.run(connection, outputs, stop).await;
+    Ended { end, lived: Some(since.elapsed()), memory: session.conversation.into_memory() }
+}
+
+/// Says hello and waits for the welcome.
+async fn begin(
+    connection: &Connection,
+    mut parties: Parties,
+    outputs: &Outputs,
+    memory: Memory,
+    stop: &CancellationToken,
+) -> Result<(Session, Welcome), (Option<End>, Memory)> {
+    let (outbound, outbound_rx) = mpsc::channel(1);
+    let hello = parties.hello(&memory);
+    let greeting = async {
+        let said = outbound.try_send(agent_message_to_wire(&hello));
+        debug_assert!(said.is_ok(), "the channel is empty");
+        let mut client = connection.client();
+        let response =
+            client.session(ReceiverStream::new(outbound_rx)).await.map_err(|status| end_of(&status))?;
+        let mut inbound = response.into_inner();
+        match receive(&mut inbound).await? {
+            Some(ServerMessage::Welcome(welcome)) => Ok((inbound, welcome)),
+            Some(_) | None => Err(End::Protocol("the first message is not a welcome".into())),
+        }
+    };
+    let greeted = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Err((None, memory)),
+        greeted = timeout(WELCOME_LIMIT, greeting) => greeted,
+    };
+    let greeted = greeted
+        .unwrap_or_else(|_| Err(End::Closed(format!("no welcome within {} s", WELCOME_LIMIT.as_secs()))));
+    let (inbound, welcome) = match greeted {
+        Ok(greeted) => greeted,
+        Err(end) => return Err((Some(end), memory)),
+    };
+    let from = match parties.outbox.resume(welcome.next_sequence).await {
+        Ok(Some(Resume::From(from))) => from,
+        Ok(Some(Resume::NewLife)) => {
+            return Err((Some(End::Local("the outbox began anew and must be announced".into())), memory));
+        }
+        Ok(None) => return Err((Some(End::Local("the outbox cannot be written".into())), memory)),
+        Err(_closed) => return Err((None, memory)),
+    };
+    outputs.tuning.send_if_modified(|tuning| {
+        let is_new = *tuning != welcome.tuning;
+        tuning.clone_from(&welcome.tuning);
+        is_new
+    });
+    let conversation = Conversation::new(&welcome, from, memory, Instant::now(), Share::random());
+    let session = Session {
+        conversation,
+        decided: parties.location.decided(),
+        parties,
+        inbound,
+        outbound,
+        unsaid: None,
+        offering: None,
+        next_offer: None,
+        renewing: None,
+    };
+    Ok((session, welcome))
+}
+
+impl Parties {
+    fn hello(&mut self, memory: &Memory) -> AgentMessage {
+        let held = self.ledger.held().borrow().as_ref().map(crate::ledger::Accepted::held);
+        let outbox = self.outbox.status().borrow().range;
+        let decided = self.location.decided().borrow().clone();
+        let enforcement = self.enforcement.borrow_and_update().clone();
+        let state = (decided.as_deref(), enforcement.as_ref());
+        let hello = report::hello(&self.machine, held, memory.last_result.as_ref(), outbox, state);
+        AgentMessage::Hello(Box::new(hello))
+    }
+}
+
+type Judging = Pin<Box<dyn Future<Output = (PushId, Held, Result<Answer, Closed>)> + Send>>;
+type Renewing = Pin<Box<dyn Future<Output = Result<(), RenewalError>> + Send>>;
+
+struct Session {
+    conversation: Conversation,
+    parties: Parties,
+    decided: watch::Receiver<Option<Arc<Decided>>>,
+    inbound: Streaming<wire::ServerMessage>,
+    outbound: mpsc::Sender<wire::AgentMessage>,
+    /// What comes next, and since when it waits for room.
+    unsaid: Option<(wire::AgentMessage, Instant)>,
+    /// The push that the ledger is looking at, and the newest that waits for it.
+    offering: Option<Judging>,
+    next_offer: Option<Assignment>,
+    renewing: Option<Renewing>,
+}
+
+enum Event {
+    Stop,
+    Received(Result<Option<ServerMessage>, End>),
+    ConnectionEnded,
+    Judged(PushId, Held, Result<Answer, Closed>),
+    Renewed(Result<(), RenewalError>),
+    /// Something inside the agent changed, or time passed.
+    Changed,
+    /// There is room for what is unsaid.
+    Room,
+}
+
+/// What feeds a session ends only when the agent stops.
+fn changed_or_stop(is_open: bool) -> Event {
+    if is_open { Event::Changed } else { Event::Stop }
+}
+
+/// The session is over; `None`: the agent is stopping.
+struct Over(Option<End>);
+
+impl Session {
+    async fn run(
+        &mut self,
+        connection: &Connection,
+        outputs: &Outputs,
+        stop: &CancellationToken,
+    ) -> Option<End> {
+        outputs.state.send_replace(LinkState::Connected);
+        loop {
+            if let Err(Over(end)) = self.round(connection, outputs, stop).await {
+                if end.is_none() {
+                    self.leave().await;
+                }
+                return end;
+            }
+        }
+    }
+
+    async fn round(
+        &mut self,
+        connection: &Connection,
+        outputs: &Outputs,
+        stop: &CancellationToken,
+    ) -> Result<(), Over> {
+        self.progress();
+        self.prepare().await?;
+        let event = self.next_event(connection, stop).await;
+        match event {
+            Event::Stop => return Err(Over(None)),
+            Event::ConnectionEnded => return Err(Over(Some(End::Closed("the connection ended".into())))),
+            Event::Received(received) => {
+                let closed = || Over(Some(End::Closed("the server ended the session".into())));
+                let message = received.map_err(|end| Over(Some(end)))?.ok_or_else(closed)?;
+                if let Some(demand) = self.conversation.receive(message, Instant::now(), Share::random()) {
+                    self.meet(demand, connection, outputs).await?;
+                }
+            }
+            Event::Judged(push_id, offered, answer) => {
+                self.offering = None;
+                let answer = answer.map_err(|_closed| Over(None))?;
+                self.conversation.judged(push_id, offered, answer.err());
+                if let Some(assignment) = self.next_offer.take() {
+                    self.offer(assignment);
+                }
+            }
+            Event::Renewed(result) => {
+                self.renewing = None;
+                match result {
+                    Ok(()) => info!("certificate renewed; it is used from the next connection on"),
+                    Err(error) => warn!(error = %Chain(&error), "certificate not renewed"),
+                }
+            }
+            Event::Changed => {}
+            Event::Room => {
+                if let Some((message, _)) = self.unsaid.take() {
+                    // Nobody else sends, so that the room is still there; a closed channel shows as an ended stream.
+                    self.outbound.try_send(message).ok();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancel-safe.
+    async fn next_event(&mut self, connection: &Connection, stop: &CancellationToken) -> Event {
+        let until = self.parties.outbox.status().borrow().range.next;
+        let mut wake_at = self.conversation.wake_at(until);
+        if let Some((_, since)) = &self.unsaid {
+            wake_at = *since + WRITE_LIMIT;
+        }
+        let Self { inbound, outbound, unsaid, offering, renewing, decided, parties, .. } = self;
+        let mut outbox = parties.outbox.status();
+        outbox.mark_unchanged();
+        let grew = outbox.wait_for(|status| status.range.next != until);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Event::Stop,
+            received = receive(inbound) => Event::Received(received),
+            () = connection.ended() => Event::ConnectionEnded,
+            (push_id, offered, answer) = some(offering) => Event::Judged(push_id, offered, answer),
+            result = some(renewing) => Event::Renewed(result),
+            room = outbound.reserve(), if unsaid.is_some() => {
+                drop(room);
+                Event::Room
+            }
+            changed = parties.enforcement.changed() => changed_or_stop(changed.is_ok()),
+            changed = decided.changed() => changed_or_stop(changed.is_ok()),
+            changed = grew => changed_or_stop(changed.is_ok()),
+            () = sleep_until(wake_at.into()) => Event::Changed,
+        }
+    }
+
+    /// Looks whether what was pushed is in effect by now.
+    fn progress(&mut self) {
+        let enforcement = if self.parties.enforcement.has_changed().unwrap_or(false) {
+            let status = self.parties.enforcement.borrow_and_update().clone();
+            if let Some(status) = status.clone() {
+                self.conversation.enforced(status);
+            }
+            status
+        } else {
+            self.parties.enforcement.borrow().clone()
+        };
+        if let Some(offered) = self.conversation.applying() {
+            let decided = self.decided.borrow_and_update().clone();
+            if report::is_applied(offered, decided.as_deref(), enforcement.as_ref()) {
+                self.conversation.applied();
+            }
+        }
+    }
+
+    /// Makes ready what is to be said next.
+    async fn prepare(&mut self) -> Result<(), Over> {
+        let now = Instant::now();
+        if let Some(end) = self.conversation.overdue(now) {
+            return Err(Over(Some(end)));
+        }
+        if let Some((_, since)) = &self.unsaid {
+            if now.saturating_duration_since(*since) >= WRITE_LIMIT {
+                let why = format!("the server has read nothing for {} s", WRITE_LIMIT.as_secs());
+                return Err(Over(Some(End::Closed(why))));
+            }
+            return Ok(());
+        }
+        let until = self.parties.outbox.status().borrow().range.next;
+        let message = match self.conversation.next(until, now, Share::random()) {
+            None => return Ok(()),
+            Some(Say::Message(message)) => message,
+            Some(Say::Batch(from)) => {
+                let n_records = self.conversation.report_batch();
+                let batch = self.parties.outbox.batch(from, n_records, BATCH_BYTES).await;
+                let Some(batch) = batch.map_err(|_closed| Over(None))? else {
+                    self.conversation.nothing_to_report(now);
+                    return Ok(());
+                };
+                self.conversation.sent_batch(batch.first, batch.next());
+                AgentMessage::LocationReports(batch)
+            }
+        };
+        self.unsaid = Some((agent_message_to_wire(&message), now));
+        Ok(())
+    }
+
+    async fn meet(&mut self, demand: Demand, connection: &Connection, outputs: &Outputs) -> Result<(), Over> {
+        match demand {
+            Demand::End(end) => return Err(Over(Some(end))),
+            Demand::Offer(assignment) => self.offer(assignment),
+            Demand::Acknowledge(ack) => {
+                self.parties.outbox.acknowledge(ack).await.map_err(|_closed| Over(None))?;
+            }
+            Demand::Evaluate => {
+                // Once is enough to ask; the verdict reaches the server as a record.
+                match self.parties.location.evaluate(Asked::ByServer).now_or_never() {
+                    Some(Err(NotEvaluated::Busy)) => debug!("too many evaluations are asked for already"),
+                    Some(Ok(_) | Err(NotEvaluated::Stopping)) | None => {}
+                }
+            }
+            Demand::Renew(after) => {
+                info!(?after, "the server asks for another certificate");
+                let renewal = renew(connection.client(), self.parties.folder.clone(), after);
+                self.renewing.get_or_insert_with(|| Box::pin(renewal));
+            }
+            Demand::Tune(tuning) => {
+                outputs.tuning.send_replace(tuning);
+            }
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, assignment: Assignment) {
+        if self.offering.is_some() {
+            self.next_offer = Some(assignment);
+            return;
+        }
+        let (push_id, offered) = (assignment.push_id, assignment.offered);
+        let ledger = self.parties.ledger.clone();
+        self.offering = Some(Box::pin(async move { (push_id, offered, ledger.offer(assignment).await) }));
+    }
+
+    /// Says what is left to say, and goodbye, and lets the server end the stream.
+    async fn leave(&mut self) {
+        self.conversation.leave("the agent is stopping");
+        let farewell = async {
+            loop {
+                if let Some((message, _)) = self.unsaid.take() {
+                    self.outbound.send(message).await.ok();
+                }
+                if self.prepare().await.is_err() || self.unsaid.is_none() {
+                    break;
+                }
+            }
+            let (nobody, _) = mpsc::channel(1);
+            // Ends our side of the stream.
+            drop(std::mem::replace(&mut self.outbound, nobody));
+            while let Ok(Some(_)) = receive(&mut self.inbound).await {}
+        };
+        if timeout(GOODBYE_LIMIT, farewell).await.is_err() {
+            debug!("the server did not take our goodbye in time");
+        }
+    }
+}
+
+/// The next message that this version knows; `None` at the end of the stream.
+async fn receive(inbound: &mut Streaming<wire::ServerMessage>) -> Result<Option<ServerMessage>, End> {
+    loop {
+        match inbound.message().await {
+            Ok(None) => return Ok(None),
+            Ok(Some(wire::ServerMessage { kind: None })) => debug!("a message of an unknown kind is ignored"),
+            Ok(Some(message)) => {
+                let message = server_message_from_wire(message);
+                return message.map(Some).map_err(|violations| End::Protocol(violations.to_string()));
+            }
+            Err(status) => return Err(end_of(&status)),
+        }
+    }
+}
+
+/// The outcome of a future, if there is one.
+async fn some<T>(future: &mut Option<Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
