@@ -21,22 +21,22 @@ const ABOUT: &str = "\
 Manages a Landmark server: the reference servers that tell a machine whether it is inside the company network, the \
 assignments that carry them to the agents, and the agents themselves.
 
-Edits are saved to the draft and are in force nowhere until `landmarkctl assign` makes them the next assignment and pushes \
-it to the agents.";
+Edits are saved to the draft, in force nowhere until `landmarkctl assign` makes it the next assignment and pushes it to \
+the agents.";
 
 const AFTER_HELP: &str = "\
 First steps, on the server's machine:
-  landmarkctl servers add intranet.example.com 443 80   add a reference server with two ports
+  landmarkctl servers add intranet.example.com 443 80   a host and two ports
   landmarkctl servers enable                            use the list
-  landmarkctl draft diff                                what is saved and not yet assigned
-  landmarkctl assign -m \"first list\" --wait             push it, and wait for the agents
-  landmarkctl tokens create --uses 10                   the command that makes a machine an agent
-  landmarkctl agents list                               where each machine is, and why
+  landmarkctl draft diff                                saved, not yet assigned
+  landmarkctl assign -m \"first list\" --wait             push, wait for agents
+  landmarkctl tokens create --uses 10                   lets machines join
+  landmarkctl agents list                               where each one is, and why
 
 Which server is meant, in falling order:
-  --context NAME, or --server with --ca and --token-file (or the variables that stand beside them below);
+  --context NAME, or --server with --ca and --token-file, or their variables;
   the current context (landmarkctl context use NAME);
-  the server on this machine, by the files authority.pem and admin-token in its state folder.
+  the server on this machine: authority.pem and admin-token in its state folder.
 
 Exit codes:
   0    done
@@ -70,7 +70,7 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Print JSON documents for scripts instead of tables
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
 
     /// Use this context (see: landmarkctl context)

@@ -35,9 +35,11 @@ struct Run {
 
 /// The whole program.
 pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
     let Cli { global, command } = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, json),
     };
     let run = Run { out: Output::new(global.json), global };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -57,7 +59,12 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> Exit {
 }
 
 /// Help and version are data; everything else is a wrong command line.
-fn usage(error: &clap::Error) -> Exit {
+fn usage(error: &clap::Error, json: bool) -> Exit {
+    if json && error.use_stderr() {
+        let text = error.to_string();
+        Output::new(true).failure(&Failure::usage(text.trim().trim_start_matches("error: ")));
+        return Exit::Usage;
+    }
     // A reader that has gone, as of `--help | head`, is no failure.
     drop(error.print());
     if error.use_stderr() { Exit::Usage } else { Exit::Done }

@@ -8,10 +8,10 @@ use crate::view::basis::Location;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  landmarkctl agents list --location external     who is outside
-  landmarkctl agents list --rejected              who refused the present assignment
-  landmarkctl agents show web-1                   why, since when, and what happened before
-  landmarkctl agents watch --online               changes as they happen
+  landmarkctl agents list --location external   who is outside
+  landmarkctl agents list --rejected            who refused the present assignment
+  landmarkctl agents show web-1                 why, since when, what came before
+  landmarkctl agents watch --online             changes as they happen
   landmarkctl agents list --json | jq '.agents[].host_name'
 
 An agent is named by its host name, its id, or the beginning of its id.";

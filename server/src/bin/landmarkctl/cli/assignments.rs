@@ -12,8 +12,9 @@ Examples:
   landmarkctl assign -m \"proxy moved to 10.1.1.9\" --wait
   landmarkctl assign --wait --timeout 30s || echo \"not everywhere yet\"
 
-What will change is shown first; if somebody else edits the draft in between, nothing is assigned. Agents that are not
-connected get the assignment when they connect; they are not waited for.";
+What will change is shown first; if somebody else edits the draft in between,
+nothing is assigned. Agents that are not connected get the assignment when they
+connect; they are not waited for.";
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

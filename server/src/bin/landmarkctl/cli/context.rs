@@ -5,13 +5,16 @@ use landmark_proto::join::SpkiPin;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  landmarkctl context add prod --server landmark.example.com --ca authority.pem --token-file ~/landmark-token
-  landmarkctl context add test --server 10.0.0.7 --pin sha256:… --token-file -     reads the token from standard input
+  landmarkctl context add prod --server landmark.example.com \\
+      --ca authority.pem --token-file ~/landmark-token
+  landmarkctl context add test --server 10.0.0.7 --pin sha256:… --token-file -
   landmarkctl context use prod
   landmarkctl --context test agents list
 
-On the server, `landmarkctl server info` prints the pin; authority.pem and admin-token lie in its state folder.
-Contexts are kept in $XDG_CONFIG_HOME/landmark/contexts.toml, else ~/.config/landmark/contexts.toml.";
+On the server, `landmarkctl server info` prints the pin; authority.pem and
+admin-token lie in its state folder. A token on standard input (-) is kept with
+the context. Contexts are kept in $XDG_CONFIG_HOME/landmark/contexts.toml, else
+in ~/.config/landmark/contexts.toml.";
 
 /// Named servers.
 #[derive(Debug, Subcommand)]

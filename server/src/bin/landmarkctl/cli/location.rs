@@ -11,7 +11,10 @@ use crate::view::draft::ServerConnection;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   landmarkctl location set --recheck-interval 2m
-  landmarkctl location set --server-connection says-nothing   for a server that faces the internet";
+  landmarkctl location set --server-connection says-nothing
+
+Choose says-nothing for a server that faces the internet: being connected to it
+then says nothing about the place, and the reference servers decide.";
 
 /// How a location is decided.
 #[derive(Debug, Subcommand)]

@@ -8,14 +8,14 @@ use crate::sheet::Encoding;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  landmarkctl servers add intranet.example.com 443 80      one host, two ports in this order
+  landmarkctl servers add intranet.example.com 443 80      two ports, in this order
   landmarkctl servers add 10.1.1.5:1433 [2001:db8::1]:443  several hosts at once
   landmarkctl servers move 10.1.1.5 --first                tried before all others
-  landmarkctl servers remove intranet.example.com:80       one port; without a port the whole entry
-  landmarkctl servers import list.csv --replace --dry-run  what an import would change
+  landmarkctl servers remove intranet.example.com:80       one port of it
+  landmarkctl servers import list.csv --replace --dry-run  what would change
 
-A host is an IPv4 or IPv6 address, a computer name or a domain name. All of these save to the draft; `landmarkctl assign`
-puts it in force.";
+A host is an IPv4 or IPv6 address, a computer name or a domain name. All of
+these save to the draft; `landmarkctl assign` puts it in force.";
 
 /// The reference server list.
 #[derive(Debug, Subcommand)]
@@ -70,8 +70,9 @@ pub(crate) enum Servers {
 }
 
 const IMPORT_HELP: &str = "\
-The file has one host and port a line; several lines with one host, or several ports on a line, add ports in that order.
-A header line, blank lines and lines that begin with # are skipped. The separator (comma, semicolon or tab) and the
+The file has one host and port a line; several lines with one host, or several
+ports on a line, add ports in that order. A header line, blank lines and lines
+that begin with # are skipped. The separator (comma, semicolon or tab) and the
 encoding (UTF-8, UTF-16, windows-1252) are detected.
 
   host,port

@@ -12,8 +12,8 @@ Examples:
   landmarkctl tokens create --address landmark.example.com:7444
   landmarkctl tokens revoke 0190f5a6-7c1e-7b1a-9f30-0c2b6f1f9a77
 
-`create` prints the command to run on the machine that shall join: whoever has it can join until the token is used up,
-expired or revoked, so treat it as a password.";
+`create` prints the command to run on the machine that shall join. Whoever has
+it can join until the token is used up, expired or revoked: it is a password.";
 
 /// Join tokens.
 #[derive(Debug, Subcommand)]

@@ -46,7 +46,9 @@ const HOW_TO_ADD: &str =
 
 /// A file that the target names cannot be used.
 pub(crate) fn credentials(error: &CredentialsError, target: &Target) -> Failure {
-    if let (Origin::StateDir(folder), Some(missing)) = (&target.origin, missing_file(error)) {
+    if let Origin::StateDir(folder) = &target.origin
+        && let Some(missing) = missing_in(error, folder)
+    {
         return no_server(folder, missing, &target.address.to_string());
     }
     let failure = Failure::new(Exit::Context, Chain(error).to_string());
@@ -61,13 +63,14 @@ pub(crate) fn credentials(error: &CredentialsError, target: &Target) -> Failure 
     }
 }
 
-fn missing_file(error: &CredentialsError) -> Option<&io::Error> {
-    match error {
-        CredentialsError::AuthorityFile { source, .. } | CredentialsError::TokenFile { source, .. } => {
-            (source.kind() == io::ErrorKind::NotFound).then_some(source)
-        }
-        CredentialsError::Authority { .. } | CredentialsError::Token { .. } => None,
-    }
+/// A file that a server's first start would have written there.
+fn missing_in<'a>(error: &'a CredentialsError, folder: &Path) -> Option<&'a io::Error> {
+    let (path, source) = match error {
+        CredentialsError::AuthorityFile { path, source } => (path.as_path(), source),
+        CredentialsError::TokenFile { place, source } => (Path::new(place), source),
+        CredentialsError::Authority { .. } | CredentialsError::Token { .. } => return None,
+    };
+    (path.starts_with(folder) && source.kind() == io::ErrorKind::NotFound).then_some(source)
 }
 
 /// Nothing was given, and there is no server here either.
@@ -97,6 +100,21 @@ mod tests {
         hint: on the server's machine: start it once (landmark-server run), or name its folder with --state-dir DIR
         hint: from elsewhere: landmarkctl context add NAME --server HOST:7445 --ca authority.pem --token-file FILE
         ");
+    }
+
+    #[test]
+    fn a_file_that_was_named_is_the_one_that_is_missed() {
+        let wanted = Wanted {
+            ca: Some("/nonexistent/ca.pem".into()),
+            state_dir: Some("/nonexistent/state".into()),
+            ..Wanted::default()
+        };
+        let target = resolve(&wanted, &Contexts::default(), || "/".into()).unwrap();
+        let error = Credentials::load(&target).unwrap_err();
+        insta::assert_snapshot!(
+            credentials(&error, &target),
+            @"landmarkctl: cannot read the authority's certificate /nonexistent/ca.pem: No such file or directory (os error 2)"
+        );
     }
 
     #[test]

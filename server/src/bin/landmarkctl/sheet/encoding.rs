@@ -7,15 +7,18 @@ use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 /// What Excel and editors write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Encoding {
-    /// Byte order mark, else UTF-16 if every other byte is zero, else UTF-8 if it is valid, else windows-1252.
+    /// By its byte order mark or the shape of its bytes
     Auto,
+    /// With or without a byte order mark
     #[value(name = "utf-8")]
     Utf8,
+    /// "Unicode text" of Windows programs
     #[value(name = "utf-16le")]
     Utf16Le,
+    /// The same with the other byte order
     #[value(name = "utf-16be")]
     Utf16Be,
-    /// "ANSI" on most Windows machines of Europe and America.
+    /// "ANSI" on most Windows machines of Europe and America
     #[value(name = "windows-1252", alias = "ansi")]
     Windows1252,
 }

@@ -10,11 +10,11 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Location {
-    /// Inside the company network.
+    /// Inside the company network
     Internal,
-    /// Outside.
+    /// Outside
     External,
-    /// Before the first decision, or without an assignment.
+    /// Before the first decision, or without an assignment
     Unknown,
 }
 

@@ -51,9 +51,9 @@ pub(crate) struct LocationRules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ServerConnection {
-    /// An agent that is connected is internal (default of a new server).
+    /// An agent that is connected is internal (default of a new server)
     MeansInternal,
-    /// The server faces the internet: the reference servers decide.
+    /// The server faces the internet: the reference servers decide
     SaysNothing,
 }
 
