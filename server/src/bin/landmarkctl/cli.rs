@@ -50,7 +50,7 @@ Exit codes:
   70   the server failed, or landmarkctl did
   77   the API token was refused, or may not do that
   78   the contexts, the authority's certificate or the token cannot be used
-  130  interrupted
+  130  interrupted, or answered with no
 
 Data goes to standard output, everything else to standard error. With --json data is a JSON document (watch commands: one \
 a line), and a failure is one line of JSON on standard error.";

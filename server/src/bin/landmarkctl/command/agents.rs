@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Run;
 use crate::cli::agents::{Agents, Filter};
 use crate::client::CallError;
-use crate::errors::{Exit, Failure, Origins, refused};
+use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::agents::{event_line, sheet, table};
 use crate::render::table::Layout;
 use crate::view::agent::{Agent, Connection};
@@ -143,7 +143,7 @@ async fn recheck(run: &Run, agents: &[String], all: bool) -> Result<Exit, Failur
     let mut client = run.client().await?;
     let answer = client.recheck((!all).then_some(agents)).await;
     let (n_asked, n_offline) =
-        answer.map_err(|error| refused("let these agents look again", error, &origins))?;
+        answer.map_err(|error| refused_change("let these agents look again", error, &origins))?;
     if run.out.is_json() {
         run.out.document(&RecheckDocument { n_asked, n_offline })?;
         return Ok(Exit::Done);
@@ -180,7 +180,7 @@ async fn remove(run: &Run, agent: &str, yes: bool) -> Result<Exit, Failure> {
         agent_id = detail.agent.agent_id;
     }
     let removed = client.remove_agent(&agent_id).await;
-    let (agent_id, host_name) = removed.map_err(|error| refused(doing, error, &named(agent)))?;
+    let (agent_id, host_name) = removed.map_err(|error| refused_change(doing, error, &named(agent)))?;
     if run.out.is_json() {
         run.out.document(&RemovedDocument { agent_id, host_name })?;
         return Ok(Exit::Done);

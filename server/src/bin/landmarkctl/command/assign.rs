@@ -61,7 +61,7 @@ pub(super) async fn finish(
         }
         return Ok(Exit::Done);
     }
-    let outcome = wait::for_agents(run, client, Some(revision), wait.timeout).await?;
+    let outcome = wait::for_agents(run, client, Some(revision), wait.timeout, wait::Steps::Silent).await?;
     if run.out.is_json() {
         run.out.document(&Document { assigned, progress: outcome.progress.as_ref() })?;
     }

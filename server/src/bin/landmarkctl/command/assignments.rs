@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Run, assign, wait};
 use crate::cli::assignments::{Assignments, Wait};
 use crate::client::{CallError, Client};
-use crate::errors::{Exit, Failure, Origins, refused};
+use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::assignments::{assignment, assignments};
 use crate::render::changes::changes;
 use crate::view::assignment::Assignment;
@@ -28,11 +28,9 @@ pub(super) async fn run(run: &Run, command: Assignments) -> Result<Exit, Failure
         }
         Assignments::Watch { revision, timeout } => {
             let mut client = run.client().await?;
-            let outcome = wait::for_agents(run, &mut client, revision, timeout).await?;
+            let outcome =
+                wait::for_agents(run, &mut client, revision, timeout, wait::Steps::Documents).await?;
             let known = outcome.progress.as_ref().map(|progress| progress.revision);
-            if let Some(progress) = outcome.progress.as_ref().filter(|_| run.out.is_json()) {
-                run.out.json_line(progress)?;
-            }
             wait::tell(run, known.or(revision).unwrap_or_default(), &outcome)
         }
     }
@@ -109,7 +107,7 @@ async fn again(run: &Run, revision: u64, note: Option<&str>, wait: &Wait) -> Res
         run.out.remark_lines(&changes(&diff.changes));
     }
     let assigned = client.assign_again(revision, note).await;
-    let assigned = assigned.map_err(|error| refused("assign it again", error, &origins))?;
+    let assigned = assigned.map_err(|error| refused_change("assign it again", error, &origins))?;
     assign::finish(run, &mut client, &assigned, wait).await
 }
 

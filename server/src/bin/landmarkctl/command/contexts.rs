@@ -77,11 +77,7 @@ fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
     if !missing.is_empty() {
         return Err(Failure::usage(format!("a context needs {}", missing.join(", "))));
     }
-    // A pin wins over LANDMARK_CA; as flags they exclude each other.
-    let ca = match wanted.ca.filter(|_| pin.is_none()) {
-        Some(ca) => Some(kept_path(&ca)?),
-        None => None,
-    };
+    let ca = wanted.ca.as_deref().map(kept_path).transpose()?;
     if let Some(ca) = &ca {
         load_authority(ca).map_err(|error| Failure::new(Exit::Context, chain(&error)))?;
     }

@@ -2,7 +2,7 @@
 
 use crate::client::{CallError, Client, Edit};
 use crate::difference;
-use crate::errors::{Failure, Known, Origins, refused, stale};
+use crate::errors::{Failure, Known, Origins, refused, refused_change, stale};
 use crate::view::draft::Draft;
 
 use super::Run;
@@ -54,7 +54,7 @@ pub(super) async fn explain(
         CallError::Refused(refusal) => refusal.present.as_deref(),
         CallError::NoAnswer | CallError::Broken(_) => None,
     };
-    let Some(present) = present else { return refused(doing, error, origins) };
+    let Some(present) = present else { return refused_change(doing, error, origins) };
     let known = match read {
         Some(read) => Known::SinceRead(difference::between(&read.settings, &present.settings)),
         // What the user saw was never seen here; what the draft would change now is the next best.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Run;
 use crate::cli::tokens::{Create, Tokens};
 use crate::client::TokenWish;
-use crate::errors::{Exit, Failure, Origins, refused};
+use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::tokens::tokens;
 use crate::view::token::Token;
 
@@ -35,7 +35,7 @@ async fn create(run: &Run, arguments: Create) -> Result<Exit, Failure> {
     let wish = TokenWish { description, max_uses: uses, lifetime, addresses };
     let mut client = run.client().await?;
     let new = client.create_token(&wish).await;
-    let new = new.map_err(|error| refused("create a join token", error, &origins))?;
+    let new = new.map_err(|error| refused_change("create a join token", error, &origins))?;
     run.out.result(&new, || format!("{}\n", new.join_command))?;
     let token = &new.token;
     let machines = match token.max_uses {
@@ -72,7 +72,7 @@ async fn revoke(run: &Run, token_id: &str) -> Result<Exit, Failure> {
     let origins = Origins::none().with("token_id", token_id);
     let mut client = run.client().await?;
     let token = client.revoke_token(token_id).await;
-    let token = token.map_err(|error| refused("revoke the join token", error, &origins))?;
+    let token = token.map_err(|error| refused_change("revoke the join token", error, &origins))?;
     if run.out.is_json() {
         run.out.document(&token)?;
     }

@@ -32,12 +32,22 @@ pub(super) enum End {
     Interrupted,
 }
 
+/// What is printed of each step with `--json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// Nothing: one document comes at the end.
+    Silent,
+    /// A document a line.
+    Documents,
+}
+
 /// Follows an assignment until it is done, the time is up, or Ctrl-C.
 pub(super) async fn for_agents(
     run: &Run,
     client: &mut Client,
     revision: Option<u64>,
     limit: Duration,
+    steps: Steps,
 ) -> Result<Outcome, Failure> {
     let failed = |error: CallError| {
         let failure = refused("follow the assignment", error, &Origins::none());
@@ -50,7 +60,7 @@ pub(super) async fn for_agents(
     };
     let deadline = Instant::now() + limit;
     let mut watch = client.watch_assignment(revision).await.map_err(failed)?;
-    let mut show = Show::new(run);
+    let mut show = Show::new(run, steps);
     let mut last = None;
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
@@ -61,7 +71,7 @@ pub(super) async fn for_agents(
             () = sleep_until(deadline) => break End::TimeUp,
             progress = watch.next() => match progress.map_err(failed)? {
                 Some(progress) => {
-                    show.progress(run, &progress);
+                    show.progress(run, &progress)?;
                     let done = progress.done || progress.superseded_by.is_some();
                     last = Some(progress);
                     if done {
@@ -114,13 +124,14 @@ fn exit_of(progress: Option<&Progress>, end: End) -> Exit {
 enum Show {
     Bar(ProgressBar),
     Lines { next: Instant, last: Option<String> },
+    Documents,
     Nothing,
 }
 
 impl Show {
-    fn new(run: &Run) -> Self {
+    fn new(run: &Run, steps: Steps) -> Self {
         if run.out.is_json() {
-            return Self::Nothing;
+            return if steps == Steps::Documents { Self::Documents } else { Self::Nothing };
         }
         if !run.out.can_draw() {
             return Self::Lines { next: Instant::now(), last: None };
@@ -134,7 +145,7 @@ impl Show {
         Self::Bar(bar)
     }
 
-    fn progress(&mut self, run: &Run, progress: &Progress) {
+    fn progress(&mut self, run: &Run, progress: &Progress) -> Result<(), Failure> {
         match self {
             Self::Bar(bar) => {
                 // Those who are offline are not waited for.
@@ -151,8 +162,10 @@ impl Show {
                     *next = now + LINE_INTERVAL;
                 }
             }
+            Self::Documents => run.out.json_line(progress)?,
             Self::Nothing => {}
         }
+        Ok(())
     }
 
     fn finish(&mut self) {

@@ -50,8 +50,18 @@ pub(crate) fn refused(doing: &str, error: CallError, origins: &Origins) -> Failu
         CallError::NoAnswer | CallError::Broken(_) => {
             Failure::new(Exit::Unreachable, format!("cannot {doing}: the connection to the server was lost"))
                 .detail(error.to_string())
-                .hint("whether the server still did it is not known; look before doing it again")
         }
+    }
+}
+
+/// The same for a call that changes something: of a lost connection it is not known whether it did.
+pub(crate) fn refused_change(doing: &str, error: CallError, origins: &Origins) -> Failure {
+    let is_lost = matches!(error, CallError::NoAnswer | CallError::Broken(_));
+    let failure = refused(doing, error, origins);
+    if is_lost {
+        failure.hint("whether the server still did it is not known; look before doing it again")
+    } else {
+        failure
     }
 }
 
@@ -246,7 +256,7 @@ mod tests {
     #[test]
     fn a_lost_connection_says_that_the_outcome_is_unknown() {
         let error = CallError::Broken("connection reset".into());
-        insta::assert_snapshot!(refused("assign the draft", error, &Origins::none()), @r"
+        insta::assert_snapshot!(refused_change("assign the draft", error, &Origins::none()), @r"
         landmarkctl: cannot assign the draft: the connection to the server was lost
           connection reset
         hint: whether the server still did it is not known; look before doing it again
