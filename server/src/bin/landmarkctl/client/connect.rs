@@ -142,3 +142,6 @@ async fn speak(stream: TlsStream<TcpStream>) -> io::Result<(Link, JoinSet<()>)> 
 fn no_answer(limit: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs()))
 }
+
+#[cfg(test)]
+mod tests;
