@@ -25,7 +25,7 @@ mod connection;
 mod limits;
 pub mod telemetry;
 
-pub use self::connection::PeerAddress;
+pub use self::connection::{Hangup, PeerAddress};
 pub use self::limits::Limits;
 
 use self::addresses::Addresses;

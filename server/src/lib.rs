@@ -20,8 +20,10 @@ pub mod store;
 
 pub mod assignments;
 pub mod edge;
+pub mod enrollment;
 pub mod fleet;
 pub mod identity;
+mod status;
 
 pub mod metrics;
 pub mod ops;

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -57,6 +57,18 @@ const LOCAL_RESETS: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// Cuts the connection that a request came by; an extension of every request. For a peer that does not read, and so would
+/// never learn that its stream has ended.
+#[derive(Clone, Debug, Default)]
+pub struct Hangup(Arc<Notify>);
+
+impl Hangup {
+    /// Cuts it.
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
+}
+
 /// A connection that was accepted.
 pub(super) struct Connection {
     shared: Arc<Shared>,
@@ -85,6 +97,8 @@ enum Ended {
     Drained,
     #[error("stopped during the handshake")]
     Stopped,
+    #[error("cut, since the peer does not read")]
+    HungUp,
     #[error("HTTP/2 failed")]
     Http(#[source] hyper::Error),
 }
@@ -100,6 +114,7 @@ impl Ended {
             Self::NoRequest => "no_request",
             Self::TooOld => "too_old",
             Self::Drained | Self::Stopped => "stop",
+            Self::HungUp => "hung_up",
             Self::Http(_) => "http",
         }
     }
@@ -146,15 +161,21 @@ impl Connection {
         drop(room);
         place.established();
         let peer = peer_of(&stream)?;
-        drive(&shared, stream, Peer { address: PeerAddress(address), identity: peer }).await
+        let peer = Peer { address: PeerAddress(address), identity: peer, hangup: Hangup::default() };
+        let hangup = peer.hangup.clone();
+        tokio::select! {
+            result = drive(&shared, stream, peer) => result,
+            () = hangup.0.notified() => Err(Ended::HungUp),
+        }
     }
 }
 
 /// Who is on the other side; goes with every request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Peer {
     address: PeerAddress,
     identity: Option<PeerIdentity>,
+    hangup: Hangup,
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
@@ -188,7 +209,7 @@ async fn drive(shared: &Arc<Shared>, stream: TlsStream<TcpStream>, peer: Peer) -
         let (routes, asked) = (shared.routes.clone(), Arc::clone(&asked));
         move |request| {
             asked.store(true, Ordering::Relaxed);
-            call(routes.clone(), request, peer)
+            call(routes.clone(), request, peer.clone())
         }
     });
     let executor = Contained { plane: shared.name, tracker: shared.tracker.clone() };
@@ -229,6 +250,7 @@ async fn call(
     peer: Peer,
 ) -> Result<Response<tonic::body::Body>, Infallible> {
     request.extensions_mut().insert(peer.address);
+    request.extensions_mut().insert(peer.hangup);
     if let Some(identity) = peer.identity {
         request.extensions_mut().insert(identity);
     }

@@ -23,7 +23,7 @@ use super::server_certificate::{SERVER_NAME, ServerNames};
 
 /// Nobody replaces an authority in a hurry; its end is the end of a fleet.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(30 * 365 * DAY);
-/// An agent's certificate; renewed after two thirds.
+/// An agent's certificate, unless configured otherwise; renewed after two thirds.
 const AGENT_LIFE: Duration = Duration::from_secs(30 * DAY);
 /// The server's certificate; renewed after two thirds, at run time.
 const SERVER_LIFE: Duration = Duration::from_secs(90 * DAY);
@@ -38,6 +38,7 @@ pub struct Authority {
     certificate: CertificateDer<'static>,
     pin: SpkiPin,
     fleet_id: FleetId,
+    agent_life: Duration,
 }
 
 /// A certificate that was just signed.
@@ -60,7 +61,7 @@ impl Authority {
         let authority_files::Files { key, certificate, fleet_id } = authority_files::open(folder, known)?;
         let pin = pin_of(&key);
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(AuthorityError::Make)?;
-        Ok(Self { issuer, certificate, pin, fleet_id })
+        Ok(Self { issuer, certificate, pin, fleet_id, agent_life: AGENT_LIFE })
     }
 
     /// The fleet's name, which stands in the authority's certificate.
@@ -78,7 +79,18 @@ impl Authority {
         &self.certificate
     }
 
-    /// Signs a certificate for an agent: only for clients, 30 days, named by its id alone.
+    /// Signs certificates for agents that are valid for so long, instead of 30 days.
+    #[must_use]
+    pub fn with_agent_life(self, agent_life: Duration) -> Self {
+        Self { agent_life, ..self }
+    }
+
+    /// Until when a certificate is valid that an agent gets at a time.
+    pub fn agent_not_after(&self, now: SystemTime) -> SystemTime {
+        whole_seconds(now + self.agent_life)
+    }
+
+    /// Signs a certificate for an agent: only for clients, named by its id alone.
     ///
     /// # Errors
     /// The cryptography refused.
@@ -90,7 +102,7 @@ impl Authority {
     ) -> Result<IssuedCertificate, rcgen::Error> {
         let mut params = leaf(&agent_id.to_string(), ExtendedKeyUsagePurpose::ClientAuth);
         params.subject_alt_names = vec![SanType::URI(agent_uri(self.fleet_id, agent_id).try_into()?)];
-        self.issue(params, request.key(), now, AGENT_LIFE)
+        self.issue(params, request.key(), now, self.agent_life)
     }
 
     /// Signs a certificate for this server: only for servers, 90 days.
@@ -229,7 +241,8 @@ mod tests {
         assert_eq!((peer.agent_id, peer.fleet_id), (agent_id, authority.fleet_id()));
         assert_eq!(peer.pin, pin_of(&key));
         assert_eq!(peer.not_after, issued.not_after);
-        assert!(!peer.is_due(now) && peer.is_due(now + Duration::from_secs(21 * DAY)));
+        let due_in = peer.due_at().duration_since(now).unwrap();
+        assert!((19 * DAY..20 * DAY).contains(&due_in.as_secs()), "{due_in:?}");
     }
 
     #[test]

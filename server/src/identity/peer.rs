@@ -49,16 +49,16 @@ impl PeerIdentity {
         })
     }
 
-    /// Whether two thirds of the certificate's life are over, or it has ended.
-    pub fn is_due(&self, now: SystemTime) -> bool {
-        is_due(self.not_before, self.not_after, now)
+    /// When two thirds of the certificate's life are over, and it shall be renewed.
+    pub fn due_at(&self) -> SystemTime {
+        due_at(self.not_before, self.not_after)
     }
 }
 
-/// Whether two thirds of a certificate's life are over: early enough that a fleet can spread its renewals over days.
-pub(super) fn is_due(not_before: SystemTime, not_after: SystemTime, now: SystemTime) -> bool {
+/// When two thirds of a certificate's life are over: early enough that a fleet can spread its renewals over days.
+pub(super) fn due_at(not_before: SystemTime, not_after: SystemTime) -> SystemTime {
     let life = not_after.duration_since(not_before).unwrap_or_default();
-    now >= not_before + life * 2 / 3
+    not_before + life * 2 / 3
 }
 
 /// The name of an agent in its certificate.
@@ -131,9 +131,7 @@ mod tests {
     #[test]
     fn a_certificate_is_due_after_two_thirds_of_its_life() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(!is_due(at(0), at(300), at(199)));
-        assert!(is_due(at(0), at(300), at(200)));
-        assert!(is_due(at(0), at(300), at(900)));
-        assert!(is_due(at(300), at(0), at(300)), "a certificate without a life is always due");
+        assert_eq!(due_at(at(0), at(300)), at(200));
+        assert_eq!(due_at(at(300), at(0)), at(300), "a certificate without a life is always due");
     }
 }

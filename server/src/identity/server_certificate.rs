@@ -17,7 +17,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use super::authority::Authority;
-use super::peer::{is_due, time};
+use super::peer::{due_at, time};
 use super::pem;
 
 /// The name that every client of a fleet verifies, whatever address it dialled.
@@ -120,7 +120,7 @@ impl ServerCertificate {
 
     /// Whether two thirds of its life are over.
     pub fn is_due(&self, now: SystemTime) -> bool {
-        is_due(self.not_before, self.not_after, now)
+        now >= due_at(self.not_before, self.not_after)
     }
 
     pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {

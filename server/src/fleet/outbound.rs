@@ -1,0 +1,112 @@
+//! The slots of a session, shared between those who fill them and the response stream that empties them.
+//!
+//! Whoever fills a slot never waits: only the stream, which its own connection drives, ever writes to a peer.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use futures_util::Stream;
+use landmark_proto::convert::fleet::server_message_to_wire;
+use landmark_proto::wire;
+use tokio::sync::Notify;
+use tonic::Status;
+
+use super::end::End;
+use super::slots::{Next, Slots};
+
+/// What a session has to say. Shared by its task, its stream, the registry and the status writer.
+#[derive(Debug, Default)]
+pub(super) struct Outbound {
+    inner: Mutex<Inner>,
+    /// Tells the session's task that something was filled, or that the session ends.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    slots: Slots,
+    reader: Option<Waker>,
+    /// The stream has ended or was dropped: nothing comes out any more.
+    finished: bool,
+}
+
+impl Outbound {
+    /// Fills or asks the slots, and wakes whoever is concerned.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Slots) -> T) -> T {
+        let mut inner = self.inner();
+        let result = work(&mut inner.slots);
+        let reader = if inner.slots.waiting_since().is_some() { inner.reader.take() } else { None };
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        self.changed.notify_one();
+        result
+    }
+
+    /// Ends the session without a word.
+    pub(super) fn end(&self, end: End) {
+        self.with(|slots| slots.end(end, None, Instant::now()));
+    }
+
+    /// Waits for the next change of the slots. For the session's task alone.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Waits until the stream has ended.
+    pub(super) async fn finished(&self) {
+        while !self.inner().finished {
+            self.changed().await;
+        }
+    }
+
+    /// Why the session ends, if it does, and since when something waits to be taken.
+    pub(super) fn state(&self) -> (Option<End>, Option<Instant>) {
+        let inner = self.inner();
+        (inner.slots.ending().cloned(), inner.slots.waiting_since())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // The slots are whole after every step, also after one that panicked.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The response stream of a session. Dropped by the connection, it ends the session.
+#[derive(Debug)]
+pub struct Messages(pub(super) Arc<Outbound>);
+
+impl Stream for Messages {
+    type Item = Result<wire::ServerMessage, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut inner = self.0.inner();
+        match inner.slots.take(Instant::now()) {
+            Next::Message(message) => Poll::Ready(Some(Ok(server_message_to_wire(&message)))),
+            Next::End(end) => {
+                inner.finished = true;
+                drop(inner);
+                self.0.changed.notify_one();
+                let is_in_order = matches!(end, End::Left | End::Drained);
+                Poll::Ready((!is_in_order).then(|| Err(end.into())))
+            }
+            Next::Nothing => {
+                match &mut inner.reader {
+                    Some(reader) => reader.clone_from(context.waker()),
+                    None => inner.reader = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        self.0.inner().finished = true;
+        self.0.end(End::Left);
+    }
+}

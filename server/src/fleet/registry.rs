@@ -1,0 +1,380 @@
+//! Every enrolled agent in memory, with its latest status and its session.
+//!
+//! One lock: a change takes microseconds, and nobody waits, writes or allocates much under it; lists are read in parts.
+//! Whoever follows the fleet reads changes in order from where it left off, so that a slow follower costs nothing and a
+//! change costs the same with any number of agents. Must not know: the wire, the store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use landmark_proto::ids::AgentId;
+use landmark_proto::message::{ServerMessage, Tuning};
+use landmark_proto::revision::{Held, Revision};
+use thiserror::Error;
+use tokio::sync::watch;
+
+use super::agent::{Agent, AssignmentState, Refused};
+use super::end::End;
+use super::filter::{AgentFilter, AgentKey};
+use super::outbound::Outbound;
+use super::telemetry;
+use crate::assignments::Published;
+use crate::store::agents::Agents;
+
+mod feed;
+mod follow;
+mod index;
+mod tally;
+
+pub use self::follow::{AgentEvent, AgentWatch, ProgressWatch};
+
+use self::feed::Change;
+use self::index::{Index, Write};
+
+/// Agents that a list looks at under one lock: well below a millisecond.
+const SCAN: usize = 2_048;
+/// Rejections that a progress names.
+const N_REJECTIONS: usize = 100;
+
+/// The agents. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Registry(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    index: Mutex<Index>,
+    changed_tx: watch::Sender<Change>,
+}
+
+/// An agent, and how it stands to the present assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentView {
+    /// As it is known at the moment.
+    pub agent: Arc<Agent>,
+    /// How it stands.
+    pub state: AssignmentState,
+}
+
+/// Part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In the order of [`AgentKey`].
+    pub agents: Vec<AgentView>,
+    /// Where the next part begins; `None` when this was the last.
+    pub next: Option<AgentKey>,
+}
+
+/// No agent, or more than one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FindError {
+    /// Nobody is called that.
+    #[error("there is no agent {text:?} (an agent id, the beginning of one, or a host name)")]
+    NotFound {
+        /// As given.
+        text: String,
+    },
+    /// Several are.
+    #[error("{text:?} names more than one agent")]
+    Ambiguous {
+        /// As given.
+        text: String,
+        /// Some of them.
+        first: Vec<AgentId>,
+    },
+}
+
+/// How far the present assignment has come: every agent counts once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which assignment.
+    pub revision: Revision,
+    /// Hold it.
+    pub n_applied: usize,
+    /// Are connected and have not answered yet.
+    pub n_pending: usize,
+    /// Have refused it.
+    pub n_rejected: usize,
+    /// Are not connected, and not known to hold it.
+    pub n_offline: usize,
+    /// The first hundred of those that have refused it.
+    pub rejections: Vec<(Arc<Agent>, Refused)>,
+    /// The newer assignment that took over; the counts are then the last ones that were seen.
+    pub superseded_by: Option<Revision>,
+}
+
+impl Progress {
+    /// All enrolled agents.
+    pub fn n_agents(&self) -> usize {
+        self.n_applied + self.n_pending + self.n_rejected + self.n_offline
+    }
+
+    /// Whether nobody who is connected has yet to answer, or nobody will any more.
+    pub fn is_done(&self) -> bool {
+        self.n_pending == 0 || self.superseded_by.is_some()
+    }
+}
+
+/// Who was asked to look again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Are connected, and were asked.
+    pub n_asked: usize,
+    /// Are not.
+    pub n_offline: usize,
+}
+
+impl Registry {
+    /// With what the store has; everyone is offline.
+    pub fn new(agents: Agents, present: Option<Published>) -> Self {
+        let Agents { enrolled, removed } = agents;
+        let index = Index::new(enrolled, removed, present);
+        let (changed_tx, _) = watch::channel(index.last_change());
+        let registry = Self(Arc::new(Shared { index: Mutex::new(index), changed_tx }));
+        registry.changing(|_| ());
+        registry
+    }
+
+    /// How many agents are enrolled.
+    pub fn n_agents(&self) -> usize {
+        self.index().n_agents()
+    }
+
+    /// How many of them have a session.
+    pub fn n_online(&self) -> usize {
+        self.index().n_online()
+    }
+
+    /// One agent; `None` if it is not enrolled.
+    pub fn agent(&self, agent_id: AgentId) -> Option<AgentView> {
+        self.index().view(agent_id)
+    }
+
+    /// The agent that someone means by an id, a host name that only one agent has, or the beginning of an id.
+    ///
+    /// # Errors
+    /// There is none, or more than one.
+    pub fn find(&self, text: &str) -> Result<AgentView, FindError> {
+        self.index().find(text)
+    }
+
+    /// Up to `limit` agents that match, in order, after a place in the list.
+    pub fn list(&self, filter: &AgentFilter, after: Option<AgentKey>, limit: usize) -> Page {
+        let mut agents = Vec::new();
+        let mut at = after;
+        loop {
+            at = self.index().scan(filter, at.as_ref(), SCAN, &mut agents, limit);
+            if at.is_none() || agents.len() >= limit {
+                return Page { agents, next: at };
+            }
+        }
+    }
+
+    /// Follows the agents that match: those there are, [`AgentEvent::Synced`], then changes.
+    pub fn watch(&self, filter: AgentFilter) -> AgentWatch {
+        AgentWatch::new(self.clone(), filter, self.0.changed_tx.subscribe())
+    }
+
+    /// How far the present assignment has come; `None` before the first.
+    pub fn progress(&self) -> Option<Progress> {
+        let index = self.index();
+        let present = index.held()?;
+        let tally = index.tally();
+        let rejection = |agent_id: &AgentId| {
+            let agent = index.agent(*agent_id)?;
+            Some((Arc::clone(agent), agent.refused.clone()?))
+        };
+        Some(Progress {
+            revision: present.revision,
+            n_applied: tally.n_applied,
+            n_pending: tally.n_pending,
+            n_rejected: tally.rejected.len(),
+            n_offline: tally.n_offline,
+            rejections: tally.rejected.iter().take(N_REJECTIONS).filter_map(rejection).collect(),
+            superseded_by: None,
+        })
+    }
+
+    /// Follows how far an assignment comes: its progress now, and whenever it changes.
+    pub fn watch_progress(&self, revision: Revision) -> ProgressWatch {
+        ProgressWatch::new(self.clone(), revision, self.0.changed_tx.subscribe())
+    }
+
+    /// Asks the named agents to look where they are, now. Names that are not enrolled count as offline.
+    pub fn recheck(&self, agents: &[AgentId], request_id: u64) -> Asked {
+        let index = self.index();
+        let sessions: Vec<_> =
+            agents.iter().filter_map(|agent_id| index.session(*agent_id).cloned()).collect();
+        drop(index);
+        ask(&sessions, request_id, agents.len())
+    }
+
+    /// Asks all agents to look where they are, now.
+    pub fn recheck_all(&self, request_id: u64) -> Asked {
+        let index = self.index();
+        let (sessions, n_agents) = (index.sessions().cloned().collect::<Vec<_>>(), index.n_agents());
+        drop(index);
+        ask(&sessions, request_id, n_agents)
+    }
+
+    /// Takes an agent in that was just enrolled. One that is known keeps its status.
+    pub(crate) fn enrolled(&self, agent: Agent) {
+        self.changing(|index| {
+            let (agent_id, expires_at) = (agent.agent_id, agent.certificate_expires_at);
+            if index.agent(agent_id).is_none() {
+                index.insert(agent);
+            } else {
+                index.update(agent_id, Write::Done, |known| {
+                    known.certificate_expires_at = expires_at;
+                    true
+                });
+            }
+        });
+    }
+
+    /// Forgets an agent that was removed, and ends its session at once.
+    pub(super) fn removed(&self, agent_id: AgentId) {
+        if let Some(session) = self.changing(|index| index.remove(agent_id)) {
+            let farewell = ServerMessage::Revoked { reason: End::Removed.to_string() };
+            session.with(|slots| slots.end(End::Removed, Some(farewell), Instant::now()));
+        }
+    }
+
+    /// Whether an agent was enrolled once and is not any more.
+    pub(super) fn was_removed(&self, agent_id: AgentId) -> bool {
+        self.index().was_removed(agent_id)
+    }
+
+    /// Makes an assignment the present one, and offers it to every session.
+    pub(super) fn publish(&self, published: &Published, apply_jitter: Duration) {
+        if !self.changing(|index| index.publish(published.clone())) {
+            return;
+        }
+        for session in self.sessions() {
+            session.with(|slots| slots.offer(published.clone(), apply_jitter, Instant::now()));
+        }
+    }
+
+    /// Tells every session of another timing.
+    pub(super) fn retune(&self, tuning: &Tuning) {
+        for session in self.sessions() {
+            session.with(|slots| slots.tuning(tuning.clone(), Instant::now()));
+        }
+    }
+
+    /// All open sessions.
+    pub(super) fn sessions(&self) -> Vec<Arc<Outbound>> {
+        self.index().sessions().cloned().collect()
+    }
+
+    /// Opens a session: `work` notes what the agent said. Returns the session before it, which is superseded.
+    pub(super) fn open_session<T>(
+        &self,
+        agent_id: AgentId,
+        session: &Arc<Outbound>,
+        work: impl FnOnce(&mut Agent, Option<&Published>) -> T,
+    ) -> Result<T, End> {
+        let opened = self.changing(|index| {
+            if index.was_removed(agent_id) {
+                return Err(End::Removed);
+            }
+            let present = index.present().cloned();
+            let mut result = None;
+            let note = |agent: &mut Agent| {
+                agent.online = true;
+                result = Some(work(agent, present.as_ref()));
+                true
+            };
+            index.update(agent_id, Write::Later, note).ok_or(End::Unknown)?;
+            let before = index.set_session(agent_id, Some(Arc::clone(session)));
+            Ok((result.ok_or(End::Unknown)?, before))
+        });
+        let (result, before) = opened?;
+        if let Some(before) = before {
+            before.end(End::Superseded);
+        }
+        Ok(result)
+    }
+
+    /// Closes a session, unless a newer one took over.
+    pub(super) fn close_session(
+        &self,
+        agent_id: AgentId,
+        session: &Arc<Outbound>,
+        work: impl FnOnce(&mut Agent),
+    ) {
+        self.changing(|index| {
+            if index.session(agent_id).is_some_and(|open| Arc::ptr_eq(open, session)) {
+                index.set_session(agent_id, None);
+                index.update(agent_id, Write::Later, |agent| {
+                    agent.online = false;
+                    work(agent);
+                    true
+                });
+            }
+        });
+    }
+
+    /// Notes what an agent says; to be written later. `work` says whether it is news.
+    pub(super) fn note(&self, agent_id: AgentId, work: impl FnOnce(&mut Agent) -> bool) {
+        self.changing(|index| index.update(agent_id, Write::Later, work));
+    }
+
+    /// Notes what has been written already.
+    pub(super) fn note_written(&self, agent_id: AgentId, work: impl FnOnce(&mut Agent) -> bool) {
+        self.changing(|index| index.update(agent_id, Write::Done, work));
+    }
+
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.index().has_unwritten()
+    }
+
+    pub(super) fn take_unwritten(&self, n: usize) -> Vec<Arc<Agent>> {
+        self.index().take_unwritten(n)
+    }
+
+    pub(super) fn put_back_unwritten(&self, agents: &[Arc<Agent>]) {
+        self.index().put_back_unwritten(agents);
+    }
+
+    /// Tells of every change; the value is of no meaning to others.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.changed_tx.subscribe()
+    }
+
+    fn held(&self) -> Option<Held> {
+        self.index().held()
+    }
+
+    /// Changes something and tells the followers.
+    fn changing<T>(&self, work: impl FnOnce(&mut Index) -> T) -> T {
+        let mut index = self.index();
+        let revision_before = index.held();
+        let (change_before, counts_before) = (index.last_change(), (index.n_agents(), index.n_online()));
+        let result = work(&mut index);
+        let (change, counts) = (index.last_change(), (index.n_agents(), index.n_online()));
+        let is_changed = change != change_before || index.held() != revision_before;
+        drop(index);
+        if is_changed {
+            self.0.changed_tx.send_replace(change);
+        }
+        if counts != counts_before || change == 0 {
+            telemetry::agents(counts.0, counts.1);
+        }
+        result
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        // A panic under the lock would be ours; the index is then as good as it gets, and a restart reads it anew.
+        self.0.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ask(sessions: &[Arc<Outbound>], request_id: u64, n_agents: usize) -> Asked {
+    for session in sessions {
+        session.with(|slots| slots.evaluate(request_id, Instant::now()));
+    }
+    Asked { n_asked: sessions.len(), n_offline: n_agents - sessions.len() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The numbers of the fleet. Their descriptions stand with all others in `crate::metrics`.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+/// Gauge: enrolled agents.
+pub const AGENTS: &str = "landmark_server_agents";
+/// Gauge: agents with an open session.
+pub const AGENTS_ONLINE: &str = "landmark_server_agents_online";
+/// Counter by `reason`: sessions that ended.
+pub const SESSIONS_ENDED: &str = "landmark_server_sessions_ended_total";
+/// Counter by `reason`: sessions that were refused before they began.
+pub const SESSIONS_REFUSED: &str = "landmark_server_sessions_refused_total";
+/// Counter by `outcome`: answers to pushes.
+pub const ANSWERS: &str = "landmark_server_assignment_answers_total";
+/// Counter: location records that were committed.
+pub const REPORTS: &str = "landmark_server_location_reports_total";
+/// Counter: batches of reports that were refused for lack of room, to be sent again.
+pub const REPORTS_DEFERRED: &str = "landmark_server_location_reports_deferred_total";
+/// Counter: location records that agents had to drop before they were taken.
+pub const REPORTS_LOST: &str = "landmark_server_location_reports_lost_total";
+/// Histogram: how long one batch of statuses and reports took to commit.
+pub const STATUS_BATCH: &str = "landmark_server_status_batch_seconds";
+/// Counter by `outcome`: enrolments.
+pub const ENROLLMENTS: &str = "landmark_server_enrollments_total";
+/// Counter by `outcome`: certificate renewals.
+pub const RENEWALS: &str = "landmark_server_certificate_renewals_total";
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a floating point number; counts are far below 2^53"
+)]
+pub(super) fn agents(n_agents: usize, n_online: usize) {
+    gauge!(AGENTS).set(n_agents as f64);
+    gauge!(AGENTS_ONLINE).set(n_online as f64);
+}
+
+pub(super) fn session_ended(reason: &'static str) {
+    counter!(SESSIONS_ENDED, "reason" => reason).increment(1);
+}
+
+pub(super) fn session_refused(reason: &'static str) {
+    counter!(SESSIONS_REFUSED, "reason" => reason).increment(1);
+}
+
+pub(super) fn answer(outcome: &'static str) {
+    counter!(ANSWERS, "outcome" => outcome).increment(1);
+}
+
+pub(super) fn reports_committed(n_new: usize, n_lost: u64) {
+    counter!(REPORTS).increment(n_new as u64);
+    counter!(REPORTS_LOST).increment(n_lost);
+}
+
+pub(super) fn reports_deferred() {
+    counter!(REPORTS_DEFERRED).increment(1);
+}
+
+pub(super) fn status_batch(took: Duration) {
+    histogram!(STATUS_BATCH).record(took.as_secs_f64());
+}
+
+pub(crate) fn enrollment(outcome: &'static str) {
+    counter!(ENROLLMENTS, "outcome" => outcome).increment(1);
+}
+
+pub(super) fn renewal(outcome: &'static str) {
+    counter!(RENEWALS, "outcome" => outcome).increment(1);
+}
