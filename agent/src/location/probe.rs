@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::address::Rules;
+use super::platform;
 use super::race::ATTEMPT_TIMEOUT;
 use super::resolve::{Lookup, Lookups, ResolveError, Resolved, Resolver};
 use super::tried::Ended;
@@ -181,16 +182,7 @@ fn outcome_of(error: &io::Error) -> Outcome {
     match Errno::from_io_error(error) {
         Some(Errno::CONNREFUSED | Errno::CONNRESET) => Outcome::Refused,
         Some(Errno::TIMEDOUT) => Outcome::Timeout,
-        // No route, no interface, and what the network's own messages become (Linux: icmp_err_convert).
-        Some(
-            Errno::NETUNREACH
-            | Errno::HOSTUNREACH
-            | Errno::NETDOWN
-            | Errno::HOSTDOWN
-            | Errno::NONET
-            | Errno::NOPROTOOPT
-            | Errno::NODEV,
-        ) => Outcome::Unreachable,
+        Some(errno) if platform::UNREACHABLE.contains(&errno) => Outcome::Unreachable,
         // No descriptor, no memory, no local port, no permission.
         Some(_) | None => Outcome::LocalError,
     }

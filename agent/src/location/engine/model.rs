@@ -36,8 +36,8 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
         if let Some(last) = all.last_mut().filter(|last| last.over.is_none()) {
             last.walk(now, |index| story.script(number, index), &mut fastest);
         }
-        let happening_now = story.happenings.iter().filter(|(at, _)| *at == now);
-        for happening in [None].into_iter().chain(happening_now.map(|(_, happening)| Some(happening))) {
+        let happenings = story.happenings.iter().filter(|(at, _)| *at == now).map(|(_, it)| Some(it));
+        for happening in [None].into_iter().chain(happenings) {
             let mut news = None;
             match happening {
                 None => {}
@@ -48,14 +48,13 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                 }
                 Some(Happening::Link(state, wait)) => {
                     link = *state;
-                    let connected = link == LinkState::Connected;
-                    let racing = all.last_mut().filter(|last| last.is_racing());
+                    let racing = all.last_mut().filter(|last| last.given.is_none());
                     match racing.filter(|last| rules(link, last.settings.as_ref()).is_some()) {
                         Some(last) => {
                             last.triggers.push(Trigger::LinkConnected);
                             last.end(now, Word::ByServer);
                         }
-                        None if connected => news = Some((Trigger::LinkConnected, 0)),
+                        None if link == LinkState::Connected => news = Some((Trigger::LinkConnected, 0)),
                         None => news = Some((Trigger::LinkLost, *wait)),
                     }
                 }
@@ -71,22 +70,19 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                     wanted.push((Trigger::Recheck, now));
                 }
             }
-            let may_start = all.last().is_none_or(|last| !last.is_racing() && now >= last.started + 50);
+            let may_start = all.last().is_none_or(|last| last.given.is_some() && now >= last.started + 50);
             if !may_start || !wanted.iter().any(|(_, ready)| *ready <= now) {
                 continue;
             }
             if let Some(last) = all.last_mut().filter(|last| last.over.is_none()) {
                 last.end(now, last.answered());
             }
+            let n_targets = settings.as_ref().map_or(0, |it| it.reference_servers.servers().len());
             let mut next = Evaluation {
                 triggers: wanted.drain(..).map(|(trigger, _)| trigger).collect(),
                 settings: settings.clone(),
                 started: now,
-                attempts: settings
-                    .iter()
-                    .flat_map(|it| it.reference_servers.servers())
-                    .map(|_| Attempt::Not)
-                    .collect(),
+                attempts: vec![Attempt::Not; n_targets],
                 ..Evaluation::default()
             };
             match rules {
@@ -102,10 +98,9 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
 /// What is decided without a probe.
 fn rules(link: LinkState, settings: Option<&Settings>) -> Option<Word> {
     let meaning = settings.map_or(ServerConnection::MeansInternal, |it| it.location.server_connection);
+    let by_server = link == LinkState::Connected && meaning == ServerConnection::MeansInternal;
     match settings {
-        _ if link == LinkState::Connected && meaning == ServerConnection::MeansInternal => {
-            Some(Word::ByServer)
-        }
+        _ if by_server => Some(Word::ByServer),
         None => Some(Word::Unknown),
         Some(settings) if settings.reference_servers.servers().is_empty() => Some(Word::NoList),
         Some(_) => None,
@@ -113,10 +108,6 @@ fn rules(link: LinkState, settings: Option<&Settings>) -> Option<Word> {
 }
 
 impl Evaluation {
-    fn is_racing(&self) -> bool {
-        self.given.is_none() && self.over.is_none()
-    }
-
     fn walk(&mut self, now: u64, script: impl Fn(usize) -> (bool, u64), fastest: &mut Option<usize>) {
         for index in 0..self.attempts.len() {
             let (answers, latency) = script(index);
@@ -125,11 +116,8 @@ impl Evaluation {
             }
             self.attempts[index] = Attempt::Over(answers);
             if answers {
-                for later in
-                    self.attempts.iter_mut().skip(index + 1).filter(|it| !matches!(it, Attempt::Over(_)))
-                {
-                    *later = Attempt::Over(false);
-                }
+                let later = self.attempts.iter_mut().skip(index + 1);
+                later.filter(|it| !matches!(it, Attempt::Over(_))).for_each(|it| *it = Attempt::Over(false));
                 if self.given.is_none() {
                     *fastest = Some(index);
                     self.given = Some((now, Word::By(index)));
@@ -159,10 +147,8 @@ impl Evaluation {
     }
 
     fn answered(&self) -> Word {
-        self.attempts
-            .iter()
-            .position(|attempt| *attempt == Attempt::Over(true))
-            .map_or(Word::Nobody, Word::By)
+        let first = self.attempts.iter().position(|it| *it == Attempt::Over(true));
+        first.map_or(Word::Nobody, Word::By)
     }
 
     fn end(&mut self, now: u64, word: Word) {

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use landmark_proto::convert::evidence::{from_wire, to_wire};
 use landmark_proto::evidence::{Outcome, replay};
 use landmark_proto::ids::BootId;
 use landmark_proto::location::{Basis, Location};
@@ -148,6 +149,7 @@ impl Stage {
     fn check(&self, closed: &Closed<Rc<Settings>>) {
         let evidence = evidence(closed);
         assert_eq!(replay(&evidence), evidence.verdict, "{evidence:?}");
+        assert_eq!(from_wire(to_wire(&evidence)).unwrap(), evidence);
         assert!(!evidence.triggers.is_empty());
         assert!(closed.given.decided_in <= closed.settled_in);
     }

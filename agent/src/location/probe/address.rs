@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use landmark_proto::host::{self, Host, Zone};
 use landmark_proto::port::Port;
-use rustix::net::netdevice::name_to_index;
-use rustix::net::{AddressFamily, SocketType, socket};
+
+use crate::location::platform;
 
 /// Which addresses are tried, whether written or resolved.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,11 +58,7 @@ pub(crate) fn written(host: &Host, port: Port) -> io::Result<SocketAddr> {
 
 /// The number of an interface, given by its number or name.
 fn interface(zone: &Zone) -> io::Result<u32> {
-    if let Ok(number) = zone.as_str().parse() {
-        return Ok(number);
-    }
-    let any_socket = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
-    Ok(name_to_index(any_socket, zone.as_str())?)
+    zone.as_str().parse().or_else(|_| platform::interface_number(zone.as_str()))
 }
 
 /// The families alternate, beginning with that of the first; each keeps its order (RFC 8305, section 4).

@@ -291,6 +291,16 @@ fn never_more_than_256_are_under_way() {
 }
 
 #[test]
+fn a_very_late_wake_up_does_not_start_more_than_256_either() {
+    let (mut race, _) = Race::start(Moment::default(), MAX_SERVERS * Ports::MAX, Some(2000));
+    let actions = race.start_due(Moment::default() + 60_000 * MS);
+    assert_eq!(actions.len() + 2, MAX_IN_FLIGHT);
+    assert_eq!(race.wake_at(), None);
+    let next = race.ended(Moment::default() + 60_001 * MS, 7, Ended::with(Outcome::Refused));
+    assert_eq!(next, [Action::Start(255)]);
+}
+
+#[test]
 fn a_late_wake_up_does_not_delay_those_that_follow() {
     let (mut race, _) = Race::start(Moment::default(), 32, None);
     let actions = race.start_due(Moment::default() + 70 * MS);
