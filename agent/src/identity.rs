@@ -168,8 +168,9 @@ impl PendingKey {
             IdentityError::Damaged { .. } => Ok(Vec::new()),
             IdentityError::Disk(_) | IdentityError::Key(_) | IdentityError::Certificate(_) => Err(error),
         })?;
-        let is_current =
-            |key: &KeyPair| current.as_ref().is_some_and(|current| current.public_key_raw() == key.public_key_raw());
+        let is_current = |key: &KeyPair| {
+            current.as_ref().is_some_and(|current| current.public_key_raw() == key.public_key_raw())
+        };
         if let Some(pending) = known.into_iter().find(|key| !is_current(key)) {
             return Ok(Self(pending));
         }
@@ -177,6 +178,18 @@ impl PendingKey {
         let keys: Vec<&KeyPair> = current.iter().chain([&pending]).collect();
         durable::write(&folder.join(KEY), pem::key_text(&keys).as_bytes(), Mode::Private)?;
         Ok(Self(pending))
+    }
+
+    /// Gives this key up and makes another.
+    ///
+    /// # Errors
+    /// It cannot be made or stored.
+    pub fn replace(self, folder: &Path) -> Result<Self, IdentityError> {
+        let rest: Vec<KeyPair> =
+            keys(folder)?.into_iter().filter(|key| key.public_key_raw() != self.0.public_key_raw()).collect();
+        let rest: Vec<&KeyPair> = rest.iter().collect();
+        durable::write(&folder.join(KEY), pem::key_text(&rest).as_bytes(), Mode::Private)?;
+        Self::ensure(folder)
     }
 
     /// A request to certify it (PKCS #10, DER). It names nobody: the server knows who asks.
@@ -238,7 +251,8 @@ fn keys(folder: &Path) -> Result<Vec<KeyPair>, IdentityError> {
     let Some(text) = durable::read_bounded(&path, FILE_LIMIT)?.map(zeroize::Zeroizing::new) else {
         return Ok(Vec::new());
     };
-    pem::keys(&text).ok_or_else(|| IdentityError::Damaged { path, why: "it has something else than keys".into() })
+    pem::keys(&text)
+        .ok_or_else(|| IdentityError::Damaged { path, why: "it has something else than keys".into() })
 }
 
 fn read_about(path: &Path) -> Result<About, IdentityError> {
@@ -246,5 +260,9 @@ fn read_about(path: &Path) -> Result<About, IdentityError> {
     let text = durable::read_bounded(path, FILE_LIMIT)?.ok_or_else(|| damaged("it is missing".into()))?;
     let text = String::from_utf8(text).map_err(|_| damaged("it is not text".into()))?;
     let about: About = toml::from_str(&text).map_err(|error| damaged(error.message().to_owned()))?;
-    if about.schema == 1 { Ok(about) } else { Err(damaged(format!("it has the unknown schema {}", about.schema))) }
+    if about.schema == 1 {
+        Ok(about)
+    } else {
+        Err(damaged(format!("it has the unknown schema {}", about.schema)))
+    }
 }

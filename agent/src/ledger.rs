@@ -135,6 +135,14 @@ impl Ledger {
         (held.map(|(accepted, _)| accepted), damages)
     }
 
+    /// Removes everything that is held, as a machine needs that joins another fleet.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn forget(folder: &Path) -> Result<(), DurableError> {
+        [CURRENT, PREVIOUS, DAMAGED].iter().try_for_each(|name| durable::remove(&folder.join(name)).map(drop))
+    }
+
     /// What is held.
     pub fn accepted(&self) -> Option<&Accepted> {
         self.accepted.as_ref()

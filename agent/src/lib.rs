@@ -11,6 +11,8 @@
 //! what is held and what the link is like decide the location; what was decided gives the desired policy; what was
 //! enforced is reported. State travels in `watch` channels, commands in bounded `mpsc` channels.
 
+pub mod config;
+
 pub mod address;
 pub mod identity;
 pub mod machine;
@@ -28,3 +30,8 @@ pub mod outbox;
 pub mod report;
 
 pub mod link;
+
+pub mod enroll;
+
+#[cfg(test)]
+mod testing;

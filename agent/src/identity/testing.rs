@@ -50,3 +50,10 @@ impl Fleet {
         (vec![certificate, self.authority().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
     }
 }
+
+/// Of a certificate request.
+pub(crate) fn public_key(request: &[u8]) -> Vec<u8> {
+    use rcgen::PublicKeyData as _;
+    let request = CertificateSigningRequestDer::from(request.to_vec());
+    CertificateSigningRequestParams::from_der(&request).unwrap().public_key.der_bytes().to_vec()
+}

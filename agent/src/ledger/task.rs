@@ -125,12 +125,14 @@ fn log(revision: u64, rejection: &Rejection) {
 /// Tells of damaged files, at the start.
 pub fn log_damage(damages: &[super::Damage], held: Option<&Accepted>) {
     for damage in damages {
-        error!(%damage, "the ledger is damaged");
+        warn!(%damage, "the ledger is damaged");
     }
     if !damages.is_empty() {
         match held {
-            Some(accepted) => error!(revision = %accepted.held(), "the assignment before it is held instead"),
-            None => error!("no assignment is held"),
+            Some(accepted) => {
+                warn!(revision = %accepted.held(), "the assignment of the ledger before it is held instead");
+            }
+            None => warn!("no assignment is held, until the server gives one"),
         }
     }
 }

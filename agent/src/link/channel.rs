@@ -27,7 +27,8 @@ use super::tls::SERVER_NAME;
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-const MAX_HEADER_LIST_BYTES: u32 = 8 * 1024;
+/// Error details travel in headers; servers keep them below it.
+const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// Room for the frame around the largest message.
 const CODEC_LIMIT: usize = MAX_MESSAGE_BYTES + 1024;
 /// How long an HTTP/2 PING may stay unanswered.

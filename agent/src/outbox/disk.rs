@@ -50,6 +50,14 @@ impl FileDisk {
     pub fn new(state: &Path) -> Self {
         Self { folder: state.join(FOLDER), log: None }
     }
+
+    /// Removes the outbox of this state folder, as a machine needs that joins another fleet.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn forget(state: &Path) -> Result<(), DurableError> {
+        [LOG, DAMAGED].iter().try_for_each(|name| durable::remove(&state.join(FOLDER).join(name)).map(drop))
+    }
 }
 
 impl Disk for FileDisk {
