@@ -21,6 +21,7 @@ mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use landmark_daemon::durable::{self, DurableError, Mode};
 use landmark_proto::ids::{AgentId, FleetId};
@@ -135,6 +136,11 @@ impl Identity {
     /// The authority that the server's certificate must come from.
     pub fn authority(&self) -> &CertificateDer<'static> {
         &self.authority
+    }
+
+    /// When the certificate ends.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        certificate::expires_at(&self.certificate)
     }
 
     /// The private key, for TLS.

@@ -31,6 +31,10 @@ pub mod report;
 
 pub mod link;
 
+pub mod control;
+
+pub mod app;
+
 pub mod enroll;
 
 #[cfg(test)]

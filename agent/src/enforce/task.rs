@@ -10,7 +10,7 @@ use landmark_proto::location::Location;
 use landmark_proto::message::{EnforcementState, EnforcementStatus};
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -22,6 +22,9 @@ use crate::policy::{self, Desired};
 
 /// How long a program that runs when the agent stops may go on.
 const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// How long the first try waits for a location. A reference server in the same building answers in a millisecond.
+const FIRST_VERDICT_LIMIT: Duration = Duration::from_millis(250);
 
 /// What the loop goes by.
 #[derive(Debug)]
@@ -67,11 +70,21 @@ impl EnforceTask {
     /// # Errors
     /// Nobody is left to say what shall be in force.
     pub async fn run(mut self) -> Result<(), Closed> {
+        self.await_first_verdict().await;
         loop {
             match self.round().await? {
                 None => {}
                 Some(Stopped::Asked) => return Ok(()),
             }
+        }
+    }
+
+    /// What an earlier process enforced is still in force. If the location is known in a moment, its policy is not
+    /// changed to the one of an unknown location just for that moment.
+    async fn await_first_verdict(&mut self) {
+        if self.inputs.held.borrow().is_some() {
+            let known = self.inputs.decided.wait_for(Option::is_some);
+            timeout(FIRST_VERDICT_LIMIT, known).await.map(drop).ok();
         }
     }
 

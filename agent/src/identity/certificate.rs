@@ -1,5 +1,7 @@
 //! What a certificate says of its agent.
 
+use std::time::{Duration, SystemTime};
+
 use landmark_proto::ids::{AgentId, FleetId};
 use landmark_proto::join::SpkiPin;
 use rcgen::{KeyPair, PublicKeyData as _};
@@ -69,6 +71,12 @@ impl Subject {
 /// Not a certificate.
 pub fn pin_of(certificate: &CertificateDer<'_>) -> Result<SpkiPin, InvalidCertificate> {
     Ok(SpkiPin::of(parse(certificate)?.public_key().raw))
+}
+
+/// When a certificate ends.
+pub(super) fn expires_at(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let seconds = parse(certificate).ok()?.validity().not_after.timestamp();
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, InvalidCertificate> {

@@ -1,5 +1,7 @@
 //! A fleet for tests: an authority that certifies whatever it is asked for.
 
+use std::path::Path;
+
 use landmark_proto::ids::{AgentId, FleetId};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer,
@@ -8,11 +10,13 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
 use uuid::Uuid;
 
-use super::Issued;
+use super::{Identity, Issued, PendingKey};
+use crate::address::ServerAddress;
 
 /// An authority.
 pub(crate) struct Fleet {
     pub(crate) id: FleetId,
+    only_agent: AgentId,
     authority: CertifiedIssuer<'static, KeyPair>,
 }
 
@@ -21,7 +25,11 @@ impl Fleet {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
-        Self { id: FleetId::from_uuid(Uuid::new_v4()), authority }
+        Self {
+            id: FleetId::from_uuid(Uuid::new_v4()),
+            only_agent: AgentId::from_uuid(Uuid::now_v7()),
+            authority,
+        }
     }
 
     pub(crate) fn authority(&self) -> &CertificateDer<'static> {
@@ -30,6 +38,18 @@ impl Fleet {
 
     pub(crate) fn new_agent(&self) -> AgentId {
         AgentId::from_uuid(Uuid::now_v7())
+    }
+
+    /// An enrolled agent in this folder, whose sessions are held there.
+    pub(crate) fn enroll(&self, folder: &Path, address: &ServerAddress) -> Identity {
+        let pending = PendingKey::ensure(folder).unwrap();
+        let issued = self.issue(&pending.request().unwrap(), self.only_agent);
+        pending.install(folder, &issued, Some(std::slice::from_ref(address))).unwrap()
+    }
+
+    /// Whose certificate is renewed.
+    pub(crate) fn renewed(&self) -> AgentId {
+        self.only_agent
     }
 
     pub(crate) fn issue(&self, request: &[u8], agent_id: AgentId) -> Issued {

@@ -14,7 +14,9 @@ use landmark_daemon::error::Chain;
 use landmark_proto::convert::fleet::{agent_message_to_wire, server_message_from_wire};
 use landmark_proto::ids::PushId;
 use landmark_proto::location::LinkState;
-use landmark_proto::message::{AgentMessage, Assignment, EnforcementStatus, ServerMessage, Tuning, Welcome};
+use landmark_proto::message::{
+    AgentMessage, Assignment, EnforcementStatus, Hello, ServerMessage, Tuning, Welcome,
+};
 use landmark_proto::revision::Held;
 use landmark_proto::wire;
 use tokio::sync::{mpsc, watch};
@@ -112,6 +114,8 @@ async fn begin(
 ) -> Result<(Session, Welcome), (Option<End>, Memory)> {
     let (outbound, outbound_rx) = mpsc::channel(1);
     let hello = parties.hello(&memory);
+    let told = hello.enforcement.clone();
+    let hello = AgentMessage::Hello(Box::new(hello));
     let greeting = async {
         let said = outbound.try_send(agent_message_to_wire(&hello));
         debug_assert!(said.is_ok(), "the channel is empty");
@@ -155,6 +159,7 @@ async fn begin(
         parties,
         inbound,
         outbound,
+        told,
         unsaid: None,
         offering: None,
         next_offer: None,
@@ -164,14 +169,13 @@ async fn begin(
 }
 
 impl Parties {
-    fn hello(&mut self, memory: &Memory) -> AgentMessage {
+    fn hello(&mut self, memory: &Memory) -> Hello {
         let held = self.ledger.held().borrow().as_ref().map(crate::ledger::Accepted::held);
         let outbox = self.outbox.status().borrow().range;
         let decided = self.location.decided().borrow().clone();
         let enforcement = self.enforcement.borrow_and_update().clone();
         let state = (decided.as_deref(), enforcement.as_ref());
-        let hello = report::hello(&self.machine, held, memory.last_result.as_ref(), outbox, state);
-        AgentMessage::Hello(Box::new(hello))
+        report::hello(&self.machine, held, memory.last_result.as_ref(), outbox, state)
     }
 }
 
@@ -184,6 +188,8 @@ struct Session {
     decided: watch::Receiver<Option<Arc<Decided>>>,
     inbound: Streaming<wire::ServerMessage>,
     outbound: mpsc::Sender<wire::AgentMessage>,
+    /// What the server was told, or is about to be.
+    told: Option<EnforcementStatus>,
     /// What comes next, and since when it waits for room.
     unsaid: Option<(wire::AgentMessage, Instant)>,
     /// The push that the ledger is looking at, and the newest that waits for it.
@@ -306,15 +312,13 @@ impl Session {
 
     /// Looks whether what was pushed is in effect by now.
     fn progress(&mut self) {
-        let enforcement = if self.parties.enforcement.has_changed().unwrap_or(false) {
-            let status = self.parties.enforcement.borrow_and_update().clone();
-            if let Some(status) = status.clone() {
+        let enforcement = self.parties.enforcement.borrow_and_update().clone();
+        if enforcement != self.told {
+            self.told.clone_from(&enforcement);
+            if let Some(status) = enforcement.clone() {
                 self.conversation.enforced(status);
             }
-            status
-        } else {
-            self.parties.enforcement.borrow().clone()
-        };
+        }
         if let Some(offered) = self.conversation.applying() {
             let decided = self.decided.borrow_and_update().clone();
             if report::is_applied(offered, decided.as_deref(), enforcement.as_ref()) {

@@ -266,7 +266,7 @@ impl LinkTask {
             Ok(Ok(Some(identity))) => self.dialling.identity = identity,
             Ok(Ok(None)) => warn!("the identity is gone from the state folder; the one in memory is used"),
             Ok(Err(error)) => {
-                warn!(error = %Chain(&error), "the identity cannot be read; the one in memory is used")
+                warn!(error = %Chain(&error), "the identity cannot be read; the one in memory is used");
             }
             Err(error) => warn!(%error, "the identity cannot be read; the one in memory is used"),
         }

@@ -1,0 +1,235 @@
+//! `landmark-agent status`: asks the running agent, or tells what its disk says.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use landmark_agent::config::Config;
+use landmark_agent::control::client::{AskError, Asking, ask};
+use landmark_agent::control::status::{Who, of_disk};
+use landmark_agent::control::{Answer, Ask};
+use landmark_agent::identity::Identity;
+use landmark_agent::ledger::Ledger;
+use landmark_daemon::exit::Exit;
+use serde_json::Value;
+
+use crate::print;
+
+/// Prints the status, once or at every change.
+pub(crate) async fn status(config: &Config, json: bool, watch: bool) -> anyhow::Result<Exit> {
+    if watch {
+        return follow(config, json).await;
+    }
+    match ask(&config.control_socket, Ask::Status).await {
+        Ok(Answer::Status(status)) => print(&if json { pretty(&status) } else { render(&status) }),
+        Ok(Answer::Explanations(_) | Answer::Decided(_) | Answer::Error(_)) => {
+            Err(AskError::Answer(None).into())
+        }
+        Err(AskError::NotRunning) => {
+            let status = on_disk(config)?;
+            print(&if json { pretty(&status) } else { render(&status) })?;
+            Ok(Exit::Unavailable)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn follow(config: &Config, json: bool) -> anyhow::Result<Exit> {
+    let mut asking = Asking::begin(&config.control_socket, Ask::Watch).await?;
+    let mut is_first = true;
+    while let Some(answer) = asking.next().await? {
+        if let Answer::Status(status) = answer {
+            let separator = if is_first || json { "" } else { "\n" };
+            is_first = false;
+            let text = if json { format!("{status}\n") } else { render(&status) };
+            print(&format!("{separator}{text}"))?;
+        }
+    }
+    Err(AskError::NotRunning.into())
+}
+
+/// What the disk says of an agent that does not run. A folder that does not exist says that nobody is enrolled.
+fn on_disk(config: &Config) -> anyhow::Result<Value> {
+    let identity = Identity::load(&config.state_dir)?;
+    let (accepted, damages) = Ledger::peek(&config.state_dir);
+    let who = identity.as_ref().map(Who::of);
+    let status = of_disk(who.as_ref(), accepted.as_ref(), &damages, SystemTime::now());
+    Ok(serde_json::to_value(status)?)
+}
+
+pub(crate) fn pretty(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// For people. Reads the document, so that agents of other versions can be shown as well.
+pub(crate) fn render(status: &Value) -> String {
+    let mut lines = Lines { text: String::new(), at: instant(&status["at"]) };
+    if status["running"] != true {
+        lines.line("Agent", "not running; this is what its disk says");
+    }
+    match status["agent_id"].as_str() {
+        Some(agent_id) => lines.line("Agent", &format!("{agent_id} of fleet {}", text(&status["fleet_id"]))),
+        None => lines.line("Agent", "not enrolled; make it one with: landmark-agent enroll JOIN_STRING"),
+    }
+    lines.location(status);
+    lines.enforcement(&status["enforcement"]);
+    lines.assignment(status);
+    lines.link(&status["link"]);
+    lines.outbox(&status["outbox"]);
+    if let Some(expires_at) = instant(&status["certificate_expires_at"]) {
+        let is_over = lines.at.is_some_and(|at| at > expires_at);
+        let tense = if is_over { "ended" } else { "good until" };
+        lines.line("Certificate", &format!("{tense} {}", text(&status["certificate_expires_at"])));
+    }
+    for damage in status["ledger_damage"].as_array().into_iter().flatten() {
+        lines.line("Warning", text(damage));
+    }
+    lines.text
+}
+
+struct Lines {
+    text: String,
+    at: Option<jiff::Timestamp>,
+}
+
+impl Lines {
+    fn line(&mut self, name: &str, value: &str) {
+        // Writing to a string never fails.
+        writeln!(self.text, "{name:<12} {value}").ok();
+    }
+
+    fn location(&mut self, status: &Value) {
+        if status["running"] != true {
+            return;
+        }
+        self.line("Location", text(&status["location"]));
+        let decided = &status["decided"];
+        if decided.is_null() {
+            self.line("", "not decided yet");
+            return;
+        }
+        let provisional =
+            if decided["is_provisional"] == true { " (an earlier one may still answer)" } else { "" };
+        self.line("", &format!("because: {}{provisional}", text(&status["why"])));
+        let triggers: Vec<String> = decided["triggers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|trigger| text(trigger).replace('_', " "))
+            .collect();
+        let took = decided["decided_in_ms"].as_f64().unwrap_or_default();
+        self.line(
+            "",
+            &format!(
+                "decided {} ago in {took:.1} ms; trigger: {}",
+                self.age(&decided["at"]),
+                triggers.join(", ")
+            ),
+        );
+    }
+
+    fn enforcement(&mut self, enforcement: &Value) {
+        if enforcement.is_null() {
+            return;
+        }
+        let policy = match enforcement["location"].as_str() {
+            Some("internal") => "internal",
+            _ => "external",
+        };
+        let backend = text(&enforcement["backend"]);
+        let age = self.age(&enforcement["since"]);
+        let line = match text(&enforcement["state"]) {
+            "applied" => format!("{policy}: in force for {age} (by {backend})"),
+            "observed" => {
+                format!("{policy}: would be in force, but nothing is changed (enforce.backend = \"observe\")")
+            }
+            "failed" => format!("{policy}: NOT in force for {age}: {}", text(&enforcement["reason"])),
+            _ => "nothing to enforce: no assignment is held".to_owned(),
+        };
+        self.line("Policy", &line);
+    }
+
+    fn assignment(&mut self, status: &Value) {
+        let line = match status["held_revision"].as_u64() {
+            None => "none is held".to_owned(),
+            Some(revision) => {
+                let digest: String = text(&status["held_digest"]).chars().take(12).collect();
+                let n_servers = status["n_reference_servers"].as_u64().unwrap_or_default();
+                let plural = if n_servers == 1 { "" } else { "s" };
+                format!("{revision} ({digest}), {n_servers} reference server{plural}")
+            }
+        };
+        self.line("Assignment", &line);
+    }
+
+    fn link(&mut self, link: &Value) {
+        if link.is_null() {
+            return;
+        }
+        let age = self.age(&link["since"]);
+        let server = link["server"].as_str().unwrap_or("no address yet");
+        if link["state"] == "connected" {
+            self.line("Link", &format!("connected to {server} for {age}"));
+            return;
+        }
+        self.line("Link", &format!("lost for {age} ({server})"));
+        if let Some(reason) = link["reason"].as_str() {
+            self.line("", reason);
+        }
+        if link["needs_administrator"] == true {
+            self.line("", "trying again will not help before an administrator acts");
+        }
+        if let (Some(at), Some(next)) = (self.at, instant(&link["next_dial_at"]))
+            && next > at
+        {
+            self.line("", &format!("next try in {}", readable(next.duration_since(at))));
+        }
+    }
+
+    fn outbox(&mut self, outbox: &Value) {
+        let count = |name: &str| outbox[name].as_u64().unwrap_or_default();
+        let changes = |n: u64| if n == 1 { "1 change".to_owned() } else { format!("{n} changes") };
+        match (count("n_records"), count("n_dropped")) {
+            (0, 0) => {}
+            (n, 0) => self.line("History", &format!("{} of location not yet at the server", changes(n))),
+            (n, lost) => self.line(
+                "History",
+                &format!("{} of location not yet at the server, {} lost", changes(n), changes(lost)),
+            ),
+        }
+        let n_waiting = count("n_not_on_disk");
+        if n_waiting > 0 {
+            self.line(
+                "Warning",
+                &format!("the disk does not take the history: {} in memory only", changes(n_waiting)),
+            );
+        }
+    }
+
+    fn age(&self, since: &Value) -> String {
+        match (self.at, instant(since)) {
+            (Some(at), Some(since)) => readable(at.duration_since(since)),
+            _ => "an unknown time".to_owned(),
+        }
+    }
+}
+
+fn instant(value: &Value) -> Option<jiff::Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
+}
+
+/// In the largest unit that says enough.
+fn readable(duration: jiff::SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,326 @@
+//! How things are, as one document: a plain function of what every part of the agent says of itself.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use landmark_proto::location::{Basis, LinkState, Location, Trigger};
+use landmark_proto::message::{EnforcementState, EnforcementStatus};
+use serde::Serialize;
+
+use crate::identity::Identity;
+use crate::ledger::{Accepted, Damage};
+use crate::link::task::LinkStatus;
+use crate::location::{Decided, Standing};
+use crate::machine::AGENT_VERSION;
+use crate::outbox::OutboxStatus;
+
+/// All of it. Times are RFC 3339, members are only ever added.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Whether the agent runs; if not, only what is on the disk is known.
+    pub running: bool,
+    /// When this document was made.
+    pub at: Option<Timestamp>,
+    /// Of the running agent, or of this program.
+    pub agent_version: &'static str,
+    /// When the agent started.
+    pub started_at: Option<Timestamp>,
+    /// Which agent.
+    pub agent_id: Option<String>,
+    /// Of which fleet.
+    pub fleet_id: Option<String>,
+    /// When the certificate ends.
+    pub certificate_expires_at: Option<Timestamp>,
+    /// Where the machine is.
+    pub location: &'static str,
+    /// Why.
+    pub basis: Option<BasisDocument>,
+    /// The same in words.
+    pub why: Option<String>,
+    /// Of the evaluation that decided it.
+    pub decided: Option<DecidedDocument>,
+    /// The assignment that is held.
+    pub held_revision: Option<u64>,
+    /// Of its settings.
+    pub held_digest: Option<String>,
+    /// How many reference servers it has.
+    pub n_reference_servers: Option<usize>,
+    /// The session with the server.
+    pub link: Option<LinkDocument>,
+    /// Whether the policy is in force.
+    pub enforcement: Option<EnforcementDocument>,
+    /// What the server does not have yet.
+    pub outbox: Option<OutboxDocument>,
+    /// Files of the ledger that could not be used at the start.
+    pub ledger_damage: Vec<String>,
+}
+
+/// Why a machine is where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BasisDocument {
+    /// The link stands.
+    ManagementServer,
+    /// This one answered.
+    ReferenceServer {
+        /// As on the list.
+        host: String,
+        /// That answered.
+        port: u16,
+        /// From 1, as people count.
+        position: usize,
+    },
+    /// Nobody answered.
+    NoneReachable {
+        /// (server, port) pairs that were tried.
+        n_attempts: usize,
+    },
+    /// Disabled or empty.
+    ListDisabled,
+    /// Nothing is held.
+    NoAssignment,
+}
+
+/// The evaluation that a location rests on.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecidedDocument {
+    /// Counts from the agent's start.
+    pub evaluation: u64,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// What made the agent look.
+    pub triggers: Vec<&'static str>,
+    /// From the first of them to the verdict.
+    pub decided_in_ms: f64,
+    /// An earlier entry of the list may still answer.
+    pub is_provisional: bool,
+    /// The assignment it was decided under.
+    pub revision: Option<u64>,
+}
+
+/// The session with the server.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkDocument {
+    /// `connected` or `lost`.
+    pub state: &'static str,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// The address of the session, or the one that was dialled last.
+    pub server: Option<String>,
+    /// The number of the session.
+    pub epoch: Option<u64>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Only an administrator can change that.
+    pub needs_administrator: bool,
+    /// When the next dial is due.
+    pub next_dial_at: Option<Timestamp>,
+}
+
+/// Whether the policy is in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnforcementDocument {
+    /// `applied`, `observed`, `failed` or `nothing`.
+    pub state: &'static str,
+    /// By which backend.
+    pub backend: String,
+    /// Why; `null` when applied.
+    pub reason: Option<String>,
+    /// The location whose policy it is.
+    pub location: &'static str,
+    /// Of the assignment it comes from.
+    pub revision: Option<u64>,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+}
+
+/// What the server does not have yet.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutboxDocument {
+    /// Changes of location that wait for the server.
+    pub n_records: u64,
+    /// Changes that were lost because too many waited.
+    pub n_dropped: u64,
+    /// Changes that the disk did not take yet.
+    pub n_not_on_disk: usize,
+}
+
+/// What the parts of a running agent say.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// Now.
+    pub at: SystemTime,
+    /// When it started.
+    pub started_at: SystemTime,
+    /// Who it is.
+    pub who: &'a Who,
+    /// What is held.
+    pub accepted: Option<&'a Accepted>,
+    /// What was decided.
+    pub decided: Option<&'a Decided>,
+    /// How the link is.
+    pub link: &'a LinkStatus,
+    /// What was enforced.
+    pub enforcement: Option<&'a EnforcementStatus>,
+    /// What waits.
+    pub outbox: OutboxStatus,
+    /// What was damaged.
+    pub damages: &'a [Damage],
+}
+
+/// Who an agent is, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// Which agent.
+    pub agent_id: String,
+    /// Of which fleet.
+    pub fleet_id: String,
+    /// When its certificate ends.
+    pub certificate_expires_at: Option<SystemTime>,
+}
+
+impl Who {
+    /// Of this identity.
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            agent_id: identity.agent_id.to_string(),
+            fleet_id: identity.fleet_id.to_string(),
+            certificate_expires_at: identity.expires_at(),
+        }
+    }
+}
+
+/// Of a running agent.
+pub fn of_running(parts: &Parts<'_>) -> Status {
+    let mut status = of_disk(Some(parts.who), parts.accepted, parts.damages, parts.at);
+    status.running = true;
+    status.started_at = time(parts.started_at);
+    if let Some(decided) = parts.decided {
+        status.location = location(decided.verdict.location);
+        status.basis = Some(basis(&decided.verdict.basis));
+        status.why = Some(decided.verdict.basis.to_string());
+        status.decided = Some(decided_document(decided));
+    }
+    status.link = Some(link(parts.link));
+    status.enforcement = parts.enforcement.map(enforcement);
+    let OutboxStatus { range, n_dropped, n_waiting, .. } = parts.outbox;
+    let n_records = range.next.get().saturating_sub(range.first.get());
+    status.outbox = Some(OutboxDocument { n_records, n_dropped, n_not_on_disk: n_waiting });
+    status
+}
+
+/// Of an agent that does not run: what its disk says.
+pub fn of_disk(who: Option<&Who>, accepted: Option<&Accepted>, damages: &[Damage], at: SystemTime) -> Status {
+    Status {
+        running: false,
+        at: time(at),
+        agent_version: AGENT_VERSION,
+        started_at: None,
+        agent_id: who.map(|who| who.agent_id.clone()),
+        fleet_id: who.map(|who| who.fleet_id.clone()),
+        certificate_expires_at: who.and_then(|who| who.certificate_expires_at).and_then(time),
+        location: location(Location::Unknown),
+        basis: None,
+        why: None,
+        decided: None,
+        held_revision: accepted.map(|accepted| accepted.held().revision.get()),
+        held_digest: accepted.map(|accepted| accepted.held().digest.to_string()),
+        n_reference_servers: accepted.map(|accepted| accepted.settings().reference_servers.servers().len()),
+        link: None,
+        enforcement: None,
+        outbox: None,
+        ledger_damage: damages.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The evaluation that a location rests on.
+pub fn decided_document(decided: &Decided) -> DecidedDocument {
+    DecidedDocument {
+        evaluation: decided.evaluation.get(),
+        at: time(decided.at),
+        triggers: decided.triggers.iter().map(|trigger| trigger_word(*trigger)).collect(),
+        decided_in_ms: decided.decided_in.as_secs_f64() * 1_000.0,
+        is_provisional: decided.standing == Standing::Provisional,
+        revision: decided.accepted.as_ref().map(|accepted| accepted.held().revision.get()),
+    }
+}
+
+/// Why a machine is where it is.
+pub fn basis(basis: &Basis) -> BasisDocument {
+    match basis {
+        Basis::ManagementServer => BasisDocument::ManagementServer,
+        Basis::ReferenceServer { host, port, position } => BasisDocument::ReferenceServer {
+            host: host.to_string(),
+            port: port.get(),
+            position: position + 1,
+        },
+        Basis::NoneReachable { n_attempts } => BasisDocument::NoneReachable { n_attempts: *n_attempts },
+        Basis::ListDisabled => BasisDocument::ListDisabled,
+        Basis::NoAssignment => BasisDocument::NoAssignment,
+    }
+}
+
+/// The word for a location.
+pub fn location(location: Location) -> &'static str {
+    match location {
+        Location::Internal => "internal",
+        Location::External => "external",
+        Location::Unknown => "unknown",
+    }
+}
+
+/// The word for the state of a link.
+pub fn link_state(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Connected => "connected",
+        LinkState::Lost => "lost",
+    }
+}
+
+/// The word for what made an agent look.
+pub fn trigger_word(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Start => "start",
+        Trigger::LinkLost => "link_lost",
+        Trigger::LinkConnected => "link_connected",
+        Trigger::Assignment => "assignment",
+        Trigger::Recheck => "recheck",
+        Trigger::ServerRequest => "server_request",
+        Trigger::LocalRequest => "local_request",
+    }
+}
+
+/// `None` for a time that no calendar has.
+pub fn time(time: SystemTime) -> Option<Timestamp> {
+    let time = Timestamp::try_from(time).ok()?;
+    // Nobody reads nanoseconds.
+    time.round(jiff::Unit::Millisecond).ok()
+}
+
+fn link(status: &LinkStatus) -> LinkDocument {
+    LinkDocument {
+        state: link_state(status.state),
+        since: time(status.since),
+        server: status.server.as_ref().map(ToString::to_string),
+        epoch: status.epoch.map(landmark_proto::ids::Epoch::get),
+        reason: status.reason.clone(),
+        needs_administrator: status.is_hopeless,
+        next_dial_at: status.next_dial_at.and_then(time),
+    }
+}
+
+fn enforcement(status: &EnforcementStatus) -> EnforcementDocument {
+    EnforcementDocument {
+        state: match status.state {
+            EnforcementState::Applied => "applied",
+            EnforcementState::Observed => "observed",
+            EnforcementState::Failed => "failed",
+            EnforcementState::Nothing => "nothing",
+        },
+        backend: status.backend.clone(),
+        reason: (!status.reason.is_empty()).then(|| status.reason.clone()),
+        location: location(status.location),
+        revision: status.revision.map(landmark_proto::revision::Revision::get),
+        since: time(status.since),
+    }
+}
