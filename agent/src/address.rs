@@ -45,13 +45,17 @@ impl FromStr for ServerAddress {
 
     fn from_str(text: &str) -> Result<Self, InvalidServerAddress> {
         let text: String = text.trim().chars().take(300).collect();
-        let Some((host, port)) = text.rsplit_once(':') else { return Err(InvalidServerAddress::NoPort(text)) };
+        let Some((host, port)) = text.rsplit_once(':') else {
+            return Err(InvalidServerAddress::NoPort(text));
+        };
         // An IPv6 address without brackets has colons of its own, and its last group is not a port.
         if host.contains(':') && !host.ends_with(']') {
             return Err(InvalidServerAddress::NoPort(text));
         }
-        let host = host.parse().map_err(|source| InvalidServerAddress::Host { text: text.clone(), source })?;
-        let port = port.parse().map_err(|source| InvalidServerAddress::Port { text: text.clone(), source })?;
+        let host =
+            host.parse().map_err(|source| InvalidServerAddress::Host { text: text.clone(), source })?;
+        let port =
+            port.parse().map_err(|source| InvalidServerAddress::Port { text: text.clone(), source })?;
         Ok(Self { host, port })
     }
 }
