@@ -179,3 +179,6 @@ fn log(status: &EnforcementStatus) {
         EnforcementState::Failed => warn!(backend, %location, revision, reason, "policy not in force"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,3 +147,29 @@ pub fn end_of(status: &tonic::Status) -> End {
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(500).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn the_wait_that_a_server_asks_for_is_read() {
+        let delay = Some(Duration::from_secs(7));
+        let status =
+            Status::with_error_details(Code::Unavailable, "full\n", ErrorDetails::with_retry_info(delay));
+        let expected = End::Status { code: Code::Unavailable, message: "full".into(), push_back: delay };
+        assert_eq!(end_of(&status), expected);
+        let expected = End::Status { code: Code::Internal, message: "broken".into(), push_back: None };
+        assert_eq!(end_of(&Status::internal("broken")), expected);
+    }
+
+    #[test]
+    fn a_status_made_of_a_broken_connection_is_no_word_of_the_server() {
+        let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let status = Status::from_error(Box::new(broken));
+        assert_eq!(end_of(&status), End::Closed("connection reset".into()));
+    }
+}
