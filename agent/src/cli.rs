@@ -1,5 +1,10 @@
 //! The command line of the agent.
 
+pub(crate) mod enroll;
+pub(crate) mod explain;
+pub(crate) mod failure;
+pub(crate) mod status;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};

@@ -36,6 +36,3 @@ pub mod control;
 pub mod app;
 
 pub mod enroll;
-
-#[cfg(test)]
-mod testing;

@@ -18,4 +18,6 @@ pub mod renewal;
 pub mod retry;
 pub mod session;
 pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;

@@ -15,16 +15,8 @@ use landmark_daemon::telemetry;
 use tracing::{debug, info, warn};
 
 mod cli;
-#[path = "cli/enroll.rs"]
-mod enroll;
-#[path = "cli/explain.rs"]
-mod explain;
-#[path = "cli/failure.rs"]
-mod failure;
-#[path = "cli/status.rs"]
-mod status;
 
-use self::cli::{Cli, Command};
+use self::cli::{Cli, Command, enroll, explain, failure, status};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

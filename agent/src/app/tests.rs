@@ -21,7 +21,7 @@ use crate::identity::testing::Fleet;
 use crate::ledger::testing::{offer, settings};
 use crate::link::dial::TcpConnector;
 use crate::link::task::LinkStatus;
-use crate::testing::fleet::{FleetPlane, LIMIT, welcome};
+use crate::link::testing::fleet::{FleetPlane, LIMIT, welcome};
 
 struct Setup {
     folder: tempfile::TempDir,

@@ -6,7 +6,7 @@ use landmark_agent::control::client::{AskError, ask};
 use landmark_agent::control::{Answer, Ask};
 use serde_json::{Value, json};
 
-use crate::status::pretty;
+use crate::cli::status::pretty;
 
 /// The evidence of the last evaluations, oldest first.
 pub(crate) async fn explain(config: &Config, last: usize, json: bool) -> anyhow::Result<String> {

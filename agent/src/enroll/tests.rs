@@ -1,97 +1,33 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use landmark_daemon::error::Chain;
 use landmark_proto::join::SpkiPin;
-use landmark_proto::wire::enrollment_server::{Enrollment, EnrollmentServer};
-use tonic::{Request, Response};
 use tonic_types::ErrorDetails;
 
 use super::*;
-use crate::identity::testing::Fleet;
 use crate::ledger::testing::{offer, settings};
 use crate::link::dial::TcpConnector;
-use crate::testing::{Clients, TestServer};
+use crate::link::testing::TestServer;
+use crate::link::testing::enrollment::{Alteration, Behaviour, FakeEnrollment};
 
 const CONNECTOR: TcpConnector = TcpConnector { connect_timeout: Duration::from_secs(2) };
 
-/// What the fake server does with the next request.
-#[derive(Clone, Debug)]
-enum Behaviour {
-    Grant,
-    /// Grants it, and the answer is lost.
-    Lose,
-    Refuse(Status),
-    Alter(fn(&mut wire::EnrollResponse)),
-}
-
-struct FakeServer {
-    fleet: Arc<Fleet>,
-    behaviours: Mutex<Vec<Behaviour>>,
-    /// The agents by their certificate requests.
-    agents: Mutex<HashMap<Vec<u8>, AgentId>>,
-}
-
-#[tonic::async_trait]
-impl Enrollment for FakeServer {
-    async fn enroll(
-        &self,
-        request: Request<wire::EnrollRequest>,
-    ) -> Result<Response<wire::EnrollResponse>, Status> {
-        let request = request.into_inner();
-        assert_eq!(
-            (request.token.as_str(), request.facts.unwrap().host_name.as_str()),
-            ("secret", "machine")
-        );
-        let behaviour = self.behaviours.lock().unwrap().pop().unwrap_or(Behaviour::Grant);
-        if let Behaviour::Refuse(status) = behaviour {
-            return Err(status);
-        }
-        let key = crate::identity::testing::public_key(&request.certificate_request);
-        let agent_id = *self.agents.lock().unwrap().entry(key).or_insert_with(|| self.fleet.new_agent());
-        let issued = self.fleet.issue(&request.certificate_request, agent_id);
-        let mut response = wire::EnrollResponse {
-            agent_id: agent_id.to_string(),
-            fleet_id: self.fleet.id.to_string(),
-            certificate: issued.certificate.to_vec().into(),
-            authority: issued.authority.to_vec().into(),
-            agent_addresses: vec!["landmark.example:7443".into()],
-        };
-        match behaviour {
-            Behaviour::Lose => return Err(Status::unavailable("lost")),
-            Behaviour::Alter(alter) => alter(&mut response),
-            Behaviour::Grant | Behaviour::Refuse(_) => {}
-        }
-        Ok(Response::new(response))
-    }
-}
-
 struct Setup {
     folder: tempfile::TempDir,
-    fleet: Arc<Fleet>,
     server: TestServer,
-    fake: Arc<FakeServer>,
+    fake: Arc<FakeEnrollment>,
 }
 
 impl Setup {
     async fn new(behaviours: &[Behaviour]) -> Self {
-        let fleet = Arc::new(Fleet::new());
-        let mut behaviours = behaviours.to_vec();
-        behaviours.reverse();
-        let fake = Arc::new(FakeServer {
-            fleet: Arc::clone(&fleet),
-            behaviours: Mutex::new(behaviours),
-            agents: Mutex::default(),
-        });
-        let service = EnrollmentServer::from_arc(Arc::clone(&fake));
-        let server = TestServer::of_fleet(&fleet, Clients::Anyone, service).await;
-        Self { folder: tempfile::tempdir().unwrap(), fleet, server, fake }
+        let (fake, server) = FakeEnrollment::start(behaviours).await;
+        Self { folder: tempfile::tempdir().unwrap(), server, fake }
     }
 
     fn ticket(&self) -> JoinTicket {
         JoinTicket {
             addresses: vec![self.server.address.to_string()],
-            authority_pin: pin_of(self.fleet.authority()).unwrap(),
+            authority_pin: pin_of(self.fake.fleet.authority()).unwrap(),
             token: "secret".into(),
         }
     }
@@ -102,7 +38,7 @@ impl Setup {
     }
 
     fn n_agents(&self) -> usize {
-        self.fake.agents.lock().unwrap().len()
+        self.fake.n_agents()
     }
 }
 
@@ -115,7 +51,7 @@ async fn nowhere() -> String {
 async fn a_join_string_makes_this_machine_an_agent() {
     let setup = Setup::new(&[]).await;
     let identity = setup.enroll(&setup.ticket(), false).await.unwrap();
-    assert_eq!(identity.fleet_id, setup.fleet.id);
+    assert_eq!(identity.fleet_id, setup.fake.fleet.id);
     assert_eq!(identity.addresses, ["landmark.example:7443".parse().unwrap()]);
     let stored = Identity::load(setup.folder.path()).unwrap().unwrap();
     assert_eq!(stored.agent_id, identity.agent_id);
@@ -189,15 +125,8 @@ async fn every_refusal_has_its_way_out() {
 
 #[tokio::test]
 async fn an_answer_that_contradicts_itself_is_not_believed() {
-    let alterations: [fn(&mut wire::EnrollResponse); 5] = [
-        |response| response.agent_id = "018f0000-0000-7000-8000-000000000000".into(),
-        |response| response.authority = Fleet::new().authority().to_vec().into(),
-        |response| response.agent_addresses.clear(),
-        |response| response.agent_addresses = vec!["nowhere".into()],
-        |response| response.certificate = response.authority.clone(),
-    ];
-    for alter in alterations {
-        let setup = Setup::new(&[Behaviour::Alter(alter)]).await;
+    for alteration in Alteration::ALL {
+        let setup = Setup::new(&[Behaviour::Alter(alteration)]).await;
         setup.enroll(&setup.ticket(), false).await.unwrap_err();
         assert!(Identity::load(setup.folder.path()).unwrap().is_none());
     }

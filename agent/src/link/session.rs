@@ -3,6 +3,8 @@
 //! What is said and when is decided by the [`Conversation`]; here it meets the stream, the ledger, the outbox and time.
 //! Inbound is always read: nothing here waits for the server to read.
 
+mod greeting;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -11,35 +13,30 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use landmark_daemon::error::Chain;
-use landmark_proto::convert::fleet::{agent_message_to_wire, server_message_from_wire};
+use landmark_proto::convert::fleet::agent_message_to_wire;
 use landmark_proto::ids::PushId;
 use landmark_proto::location::LinkState;
-use landmark_proto::message::{
-    AgentMessage, Assignment, EnforcementStatus, Hello, ServerMessage, Tuning, Welcome,
-};
+use landmark_proto::message::{AgentMessage, Assignment, EnforcementStatus, ServerMessage, Tuning, Welcome};
 use landmark_proto::revision::Held;
 use landmark_proto::wire;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tracing::{debug, info, warn};
 
+use self::greeting::{begin, receive};
 use super::backoff::Share;
-use super::channel::{Connection, end_of};
+use super::channel::Connection;
 use super::conversation::{Conversation, Demand, Memory, Say};
 use super::renewal::{RenewalError, renew};
 use super::retry::End;
 use crate::ledger::task::{Answer, Closed, LedgerHandle};
 use crate::location::{Asked, Decided, LocationHandle, NotEvaluated};
 use crate::machine::Machine;
-use crate::outbox::Resume;
 use crate::outbox::task::OutboxHandle;
 use crate::report;
 
-/// From dialled to welcomed.
-const WELCOME_LIMIT: Duration = Duration::from_secs(15);
 /// A server that does not read for so long is not there.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
 /// How long leaving may take.
@@ -102,81 +99,6 @@ pub async fn hold(
     let since = Instant::now();
     let end = session.run(connection, outputs, stop).await;
     Ended { end, lived: Some(since.elapsed()), memory: session.conversation.into_memory() }
-}
-
-/// Says hello and waits for the welcome.
-async fn begin(
-    connection: &Connection,
-    mut parties: Parties,
-    outputs: &Outputs,
-    memory: Memory,
-    stop: &CancellationToken,
-) -> Result<(Session, Welcome), (Option<End>, Memory)> {
-    let (outbound, outbound_rx) = mpsc::channel(1);
-    let hello = parties.hello(&memory);
-    let told = hello.enforcement.clone();
-    let hello = AgentMessage::Hello(Box::new(hello));
-    let greeting = async {
-        let said = outbound.try_send(agent_message_to_wire(&hello));
-        debug_assert!(said.is_ok(), "the channel is empty");
-        let mut client = connection.client();
-        let response =
-            client.session(ReceiverStream::new(outbound_rx)).await.map_err(|status| end_of(&status))?;
-        let mut inbound = response.into_inner();
-        match receive(&mut inbound).await? {
-            Some(ServerMessage::Welcome(welcome)) => Ok((inbound, welcome)),
-            Some(_) | None => Err(End::Protocol("the first message is not a welcome".into())),
-        }
-    };
-    let greeted = tokio::select! {
-        biased;
-        () = stop.cancelled() => return Err((None, memory)),
-        greeted = timeout(WELCOME_LIMIT, greeting) => greeted,
-    };
-    let greeted = greeted
-        .unwrap_or_else(|_| Err(End::Closed(format!("no welcome within {} s", WELCOME_LIMIT.as_secs()))));
-    let (inbound, welcome) = match greeted {
-        Ok(greeted) => greeted,
-        Err(end) => return Err((Some(end), memory)),
-    };
-    let from = match parties.outbox.resume(welcome.next_sequence).await {
-        Ok(Some(Resume::From(from))) => from,
-        Ok(Some(Resume::NewLife)) => {
-            return Err((Some(End::Local("the outbox began anew and must be announced".into())), memory));
-        }
-        Ok(None) => return Err((Some(End::Local("the outbox cannot be written".into())), memory)),
-        Err(_closed) => return Err((None, memory)),
-    };
-    outputs.tuning.send_if_modified(|tuning| {
-        let is_new = *tuning != welcome.tuning;
-        tuning.clone_from(&welcome.tuning);
-        is_new
-    });
-    let conversation = Conversation::new(&welcome, from, memory, Instant::now(), Share::random());
-    let session = Session {
-        conversation,
-        decided: parties.location.decided(),
-        parties,
-        inbound,
-        outbound,
-        told,
-        unsaid: None,
-        offering: None,
-        next_offer: None,
-        renewing: None,
-    };
-    Ok((session, welcome))
-}
-
-impl Parties {
-    fn hello(&mut self, memory: &Memory) -> Hello {
-        let held = self.ledger.held().borrow().as_ref().map(crate::ledger::Accepted::held);
-        let outbox = self.outbox.status().borrow().range;
-        let decided = self.location.decided().borrow().clone();
-        let enforcement = self.enforcement.borrow_and_update().clone();
-        let state = (decided.as_deref(), enforcement.as_ref());
-        report::hello(&self.machine, held, memory.last_result.as_ref(), outbox, state)
-    }
 }
 
 type Judging = Pin<Box<dyn Future<Output = (PushId, Held, Result<Answer, Closed>)> + Send>>;
@@ -414,21 +336,6 @@ impl Session {
         };
         if timeout(GOODBYE_LIMIT, farewell).await.is_err() {
             debug!("the server did not take our goodbye in time");
-        }
-    }
-}
-
-/// The next message that this version knows; `None` at the end of the stream.
-async fn receive(inbound: &mut Streaming<wire::ServerMessage>) -> Result<Option<ServerMessage>, End> {
-    loop {
-        match inbound.message().await {
-            Ok(None) => return Ok(None),
-            Ok(Some(wire::ServerMessage { kind: None })) => debug!("a message of an unknown kind is ignored"),
-            Ok(Some(message)) => {
-                let message = server_message_from_wire(message);
-                return message.map(Some).map_err(|violations| End::Protocol(violations.to_string()));
-            }
-            Err(status) => return Err(end_of(&status)),
         }
     }
 }

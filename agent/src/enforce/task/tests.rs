@@ -12,8 +12,8 @@ use crate::location::Standing;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn decided(location: Location) -> Option<Arc<Decided>> {
-    Some(Arc::new(Decided {
+fn decided(location: Location) -> Arc<Decided> {
+    Arc::new(Decided {
         verdict: Verdict { location, basis: Basis::ListDisabled },
         standing: Standing::Settled,
         accepted: None,
@@ -22,7 +22,7 @@ fn decided(location: Location) -> Option<Arc<Decided>> {
         at: SystemTime::UNIX_EPOCH,
         since_boot: Duration::ZERO,
         decided_in: Duration::ZERO,
-    }))
+    })
 }
 
 struct Setup {
@@ -97,7 +97,7 @@ async fn a_verdict_that_comes_in_a_moment_is_waited_for() {
         Setup::new(Backend::Observe, Some(held));
     let (_, ()) = tokio::join!(task.run(), async {
         sleep(Duration::from_millis(20)).await;
-        decided_tx.send_replace(decided(Location::Internal));
+        decided_tx.send_replace(Some(decided(Location::Internal)));
         status.changed().await.unwrap();
         assert_eq!(status.borrow().as_ref().unwrap().location, Location::Internal);
         stop.cancel();
@@ -110,7 +110,7 @@ async fn while_a_program_runs_only_the_newest_wish_waits() {
     let backend = slow_program(folder.path());
     let Setup { held: held_tx, decided: decided_tx, stop, mut status, task } = Setup::new(backend, None);
     let (_, ()) = tokio::join!(task.run(), async {
-        decided_tx.send_replace(decided(Location::Unknown));
+        decided_tx.send_replace(Some(decided(Location::Unknown)));
         becomes(&mut status, |status| status.state == EnforcementState::Nothing).await;
         held_tx.send_replace(Some(accepted(7, &settings(&["a"]))));
         let told = folder.path().join("told");
@@ -118,7 +118,7 @@ async fn while_a_program_runs_only_the_newest_wish_waits() {
             sleep(Duration::from_millis(5)).await;
         }
         for location in [Location::Internal, Location::External, Location::Internal] {
-            decided_tx.send_replace(decided(location));
+            decided_tx.send_replace(Some(decided(location)));
             tokio::task::yield_now().await;
         }
         let said = becomes(&mut status, |status| status.location == Location::Internal).await;
@@ -134,7 +134,7 @@ async fn a_program_that_runs_at_the_stop_may_end() {
     let held = accepted(7, &settings(&["a"]));
     let backend = slow_program(folder.path());
     let Setup { held: _held, decided: decided_tx, stop, status, task } = Setup::new(backend, Some(held));
-    decided_tx.send_replace(decided(Location::External));
+    decided_tx.send_replace(Some(decided(Location::External)));
     let told = folder.path().join("told");
     let (ended, ()) = tokio::join!(task.run(), async {
         while !told.exists() {

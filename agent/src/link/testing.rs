@@ -1,5 +1,6 @@
 //! A server for tests: the generated services over real TLS and HTTP/2 on loopback, with the limits of nobody.
 
+pub(crate) mod enrollment;
 pub(crate) mod fleet;
 
 use std::convert::Infallible;
