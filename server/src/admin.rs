@@ -1,1 +1,89 @@
-//! The administration service.
+//! The administration service: thin. Each call goes from the wire to the model, to the store or the fleet, and back.
+//!
+//! ```text
+//! edge ─► guard (API token) ─► service ─► drafts, assignments, agents, tokens ─► store, fleet
+//!                                  └────► error: the only way to a status
+//! ```
+//!
+//! Must not know: how agents are connected, how anything is stored.
+
+use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
+
+use landmark_proto::join::SpkiPin;
+use landmark_proto::wire::{self, admin_server};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_reflection::server::Error as ReflectionError;
+
+use crate::assignments::AssignmentsHandle;
+use crate::config::Address;
+use crate::fleet::Fleet;
+use crate::settings::MaxServers;
+use crate::store::Store;
+
+mod agents;
+mod assignments;
+mod convert;
+mod drafts;
+mod error;
+mod guard;
+mod page;
+mod service;
+pub mod token;
+mod tokens;
+
+use self::token::ApiToken;
+
+/// The most bytes of a request: a list of 320 servers with the longest names and 8 ports each has 100 KB.
+const MAX_REQUEST_BYTES: usize = 512 * 1024;
+
+/// What the service needs.
+#[derive(Debug)]
+pub struct Parts {
+    /// For everything that is kept.
+    pub store: Store,
+    /// For assigning.
+    pub assignments: AssignmentsHandle,
+    /// For everything about agents.
+    pub fleet: Fleet,
+    /// How long the list may become.
+    pub max_servers: MaxServers,
+    /// Of the fleet's authority.
+    pub authority_pin: SpkiPin,
+    /// Where machines find enrolment.
+    pub enrollment: Vec<Address>,
+    /// Who may call.
+    pub token: ApiToken,
+    /// Ends the streams.
+    pub stop: CancellationToken,
+}
+
+/// Everything that the administration listener serves: the service itself, health and reflection.
+///
+/// # Errors
+/// The descriptors of the contract cannot be read, which a test rules out.
+pub async fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
+    let Parts { store, assignments, fleet, max_servers, authority_pin, enrollment, token, stop } = parts;
+    let service = service::Service {
+        started_at: SystemTime::now(),
+        authority_pin,
+        drafts: drafts::Drafts { store: store.clone(), max_servers },
+        assignments: assignments::Assignments { store: store.clone(), handle: assignments.clone() },
+        tokens: tokens::Tokens { store: store.clone(), authority_pin, enrollment },
+        agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
+    };
+    let admin = admin_server::AdminServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<admin_server::AdminServer<service::Service>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(admin_server::SERVICE_NAME)
+        .build_v1()?;
+    let routes = Routes::new(admin).add_service(health).add_service(reflection);
+    Ok(guard::guarded(routes, token))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,260 @@
-//! Wiring.
+//! Wiring, and nothing else: the only file that knows everything.
+//!
+//! It takes its listeners as an argument, which is the seam for tests. A stop goes against the flow of data: no more
+//! connections, sessions told when to come back, last reports stored, store closed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use landmark_daemon::readiness::service_manager::ServiceManager;
+use landmark_daemon::readiness::{Readiness, announce};
+use landmark_daemon::signals;
+use landmark_daemon::state_dir::StateDir;
+use landmark_daemon::tasks::Tasks;
+use landmark_proto::ids::FleetId;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tracing::info;
+
+use crate::admin::token::ApiToken;
+use crate::assignments::AssignmentsHandle;
+use crate::config::{Advertise, Config};
+use crate::edge::{self, Limits, Plane};
+use crate::fleet::Fleet;
+use crate::identity::{Authority, KnownFleet, ServerNames, TlsSettings};
+use crate::ops::{self, Ops};
+use crate::store::Store;
+use crate::{admin, assignments, fleet, metrics};
+
+mod advertise;
+mod listen;
+mod tasks;
+
+pub use self::listen::{Addresses, BindError, Listeners};
+
+/// The database in the state folder.
+const DATABASE: &str = "landmark.db";
+
+/// A server to be started.
+#[derive(Debug)]
+pub struct App;
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    tasks: Tasks,
+    readiness: Readiness,
+    store: Store,
+    addresses: Addresses,
+    advertised: Advertise,
+    reload_tx: watch::Sender<()>,
+    stop_grace: Duration,
+    // Held until everything else has ended.
+    _state_dir: StateDir,
+}
+
+/// What is read from the state folder, or made in it.
+struct State {
+    store: Store,
+    authority: Arc<Authority>,
+    tls: TlsSettings,
+    token: ApiToken,
+}
+
+impl App {
+    /// Opens the state folder, makes what is missing in it, and starts to serve.
+    ///
+    /// # Errors
+    /// The state folder cannot be used, or something in it.
+    pub async fn start(config: &Config, listeners: Listeners) -> anyhow::Result<Running> {
+        let metrics = metrics::install().context("cannot collect metrics")?;
+        let addresses = listeners.addresses().context("cannot tell the addresses of the listeners")?;
+        let state_dir = StateDir::open(&config.state_dir)?;
+        let host_name = host_name();
+        let advertised = advertise::advertised(&config.advertise, &addresses, &host_name);
+        let State { store, authority, tls, token } = open_state(config, &state_dir, &host_name).await?;
+
+        let mut tasks = Tasks::new();
+        let stop = tasks.stop_token();
+        let readiness = Readiness::new();
+        // Declared before anything can ask, so that nobody reads "ready" too early.
+        let store_ready = readiness.declare("store");
+        let serving = readiness.declare("listeners");
+
+        let assignments = assignments::spawn(&mut tasks, store.clone()).await?;
+        let parts = fleet::Parts {
+            store: store.clone(),
+            authority: Arc::clone(&authority),
+            published_rx: assignments.subscribe(),
+            config: config.fleet.clone(),
+        };
+        let fleet = fleet::spawn(&mut tasks, parts).await?;
+
+        let wired =
+            Wired { config, store: &store, authority: &authority, assignments: &assignments, fleet: &fleet };
+        let administration = wired.administration(&advertised, token, stop.clone()).await?;
+        let planes = [
+            plane(
+                "agents",
+                listeners.agents,
+                tls.agents(),
+                Routes::new(fleet.service()),
+                config.agent_limits.clone(),
+            ),
+            plane("enrollment", listeners.enrollment, tls.public(), Routes::default(), Limits::enrollment()),
+            plane(
+                "administration",
+                listeners.administration,
+                tls.public(),
+                administration,
+                Limits::administration(),
+            ),
+        ];
+        for plane in planes {
+            tasks.spawn(plane.name, edge::serve(plane, stop.clone()));
+        }
+        let ops = Ops { readiness: readiness.clone(), metrics: metrics.clone() };
+        tasks.spawn("operations", ops::serve(listeners.operations, ops, stop.clone()));
+        tasks.spawn_attendant("metrics", ops::keep_up(metrics));
+        let (reload_tx, reload_rx) = watch::channel(());
+        tasks.spawn_attendant("certificate", tls.clone().keep_fresh());
+        tasks.spawn("reload", tasks::reload(tls, reload_rx, stop.clone()));
+        tasks.spawn("store-watch", tasks::watch_store(store.clone(), store_ready, stop.clone()));
+        tasks.spawn("serving", tasks::serving(serving, stop));
+        info!(fleet_id = %store.fleet_id(), state_dir = %config.state_dir.display(), "started");
+        let stop_grace = config.stop_grace;
+        Ok(Running {
+            tasks,
+            readiness,
+            store,
+            addresses,
+            advertised,
+            reload_tx,
+            stop_grace,
+            _state_dir: state_dir,
+        })
+    }
+}
+
+impl Running {
+    /// Where it listens in fact.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Where agents are told to find it.
+    pub fn advertised(&self) -> &Advertise {
+        &self.advertised
+    }
+
+    /// Its fleet.
+    pub fn fleet_id(&self) -> FleetId {
+        self.store.fleet_id()
+    }
+
+    /// Its readiness.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Cancelled, it stops the server; [`Running::wait`] then ends.
+    pub fn stop_handle(&self) -> CancellationToken {
+        self.tasks.stop_token()
+    }
+
+    /// Reads the server's certificate again, as SIGHUP does.
+    pub fn reload(&self) {
+        self.reload_tx.send_replace(());
+    }
+
+    /// Obeys the signals of this process, and tells the service manager how it goes. Not for tests, which share a process.
+    ///
+    /// # Errors
+    /// Signals cannot be watched, or `NOTIFY_SOCKET` makes no sense.
+    pub fn attach_to_process(&mut self) -> anyhow::Result<()> {
+        let reload_tx = self.reload_tx.clone();
+        signals::supervise(&mut self.tasks, move || reload_tx.send_replace(()))?;
+        let manager = ServiceManager::from_environment()?;
+        let stop = self.tasks.stop_token();
+        self.tasks.spawn("announcer", announce(self.readiness.clone(), manager, stop));
+        Ok(())
+    }
+
+    /// Runs until it is stopped, and closes the store.
+    ///
+    /// # Errors
+    /// A task failed, or something did not end in time.
+    pub async fn wait(self) -> anyhow::Result<()> {
+        let ended = self.tasks.run(self.stop_grace).await;
+        self.store.close().await;
+        info!("stopped");
+        Ok(ended?)
+    }
+}
+
+/// What routes are made of.
+struct Wired<'a> {
+    config: &'a Config,
+    store: &'a Store,
+    authority: &'a Arc<Authority>,
+    assignments: &'a AssignmentsHandle,
+    fleet: &'a Fleet,
+}
+
+impl Wired<'_> {
+    async fn administration(
+        &self,
+        advertised: &Advertise,
+        token: ApiToken,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Routes> {
+        let parts = admin::Parts {
+            store: self.store.clone(),
+            assignments: self.assignments.clone(),
+            fleet: self.fleet.clone(),
+            max_servers: self.config.max_reference_servers,
+            authority_pin: self.authority.pin(),
+            enrollment: advertised.enrollment.clone(),
+            token,
+            stop,
+        };
+        admin::routes(parts).await.context("cannot serve administration")
+    }
+}
+
+async fn open_state(config: &Config, state_dir: &StateDir, host_name: &str) -> anyhow::Result<State> {
+    let store = Store::open(&state_dir.join(DATABASE)).await?;
+    let known = KnownFleet { fleet_id: store.fleet_id(), pin: store.authority_pin().await? };
+    let folder = state_dir.path().to_owned();
+    let names: Vec<String> =
+        config.server_names.iter().map(ToString::to_string).chain([host_name.to_owned()]).collect();
+    // Keys and files: nothing that may hold up the runtime.
+    let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+        let authority = Arc::new(Authority::open(&folder, known)?);
+        let token = ApiToken::open(&folder)?;
+        let names = ServerNames::new(names.iter().map(String::as_str));
+        let tls = TlsSettings::open(&folder, Arc::clone(&authority), names, SystemTime::now())?;
+        Ok((authority, tls, token))
+    });
+    let (authority, tls, token) = opened.await.context("opening the state folder ended early")??;
+    store.record_authority_pin(authority.pin()).await?;
+    Ok(State { store, authority, tls, token })
+}
+
+fn plane(
+    name: &'static str,
+    listener: TcpListener,
+    tls: Arc<arc_swap::ArcSwap<rustls::ServerConfig>>,
+    routes: Routes,
+    limits: Limits,
+) -> Plane {
+    Plane { name, listener, tls, routes, limits }
+}
+
+/// As the machine calls itself.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -7,7 +7,6 @@
 //! Must not know: how any of it is used.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use landmark_proto::message::{MAX_REPORT_BATCH, Tuning};
 use landmark_proto::reference_server::{DEFAULT_MAX_SERVERS, MAX_SERVERS};
 
 use crate::edge::Limits;
+use crate::fleet::FleetConfig;
 use crate::settings::MaxServers;
 
 mod address;
@@ -38,7 +38,6 @@ pub const STATE_DIR_NAME: &str = "landmark-server";
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The configuration of a server.
 #[derive(Clone, Debug)]
@@ -56,7 +55,9 @@ pub struct Config {
     /// What agents may cost.
     pub agent_limits: Limits,
     /// How agents and server pace themselves.
-    pub timing: Timing,
+    pub fleet: FleetConfig,
+    /// How long a stop may take.
+    pub stop_grace: Duration,
     /// What is logged.
     pub log: Log,
 }
@@ -81,21 +82,6 @@ pub struct Advertise {
     pub agents: Vec<Address>,
     /// For enrolment; what join strings carry.
     pub enrollment: Vec<Address>,
-}
-
-/// How agents and server pace themselves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// All timing of the agents.
-    pub tuning: Tuning,
-    /// The evaluation that follows a push waits a random share of this.
-    pub apply_jitter: Duration,
-    /// At a planned stop, agents come back spread over this time.
-    pub drain_spread: Duration,
-    /// How long an agent's certificate is valid.
-    pub certificate_lifetime: Duration,
-    /// How long a stop may take.
-    pub stop_grace: Duration,
 }
 
 /// What is logged, and how it looks.
@@ -190,7 +176,8 @@ fn declare(r: &mut Reader) -> Config {
         ),
         max_reference_servers: declare_max_servers(r),
         agent_limits: declare_agent_limits(r),
-        timing: declare_timing(r),
+        fleet: declare_fleet(r),
+        stop_grace: declare_stop_grace(r),
         log: declare_log(r),
     }
 }
@@ -278,9 +265,52 @@ fn declare_agent_limits(r: &mut Reader) -> Limits {
     }
 }
 
-fn declare_timing(r: &mut Reader) -> Timing {
+fn declare_fleet(r: &mut Reader) -> FleetConfig {
+    let default = FleetConfig::default();
+    FleetConfig {
+        tuning: declare_tuning(r),
+        apply_jitter: r.duration(
+            "timing.apply-jitter",
+            default.apply_jitter,
+            Duration::ZERO..=10 * MINUTE,
+            "After an assign, agents look for their location spread over this time. With 0s it is 0s below 5,000 \
+             connected agents and grows with their number above.",
+        ),
+        drain_spread: r.duration(
+            "timing.drain-spread",
+            default.drain_spread,
+            Duration::ZERO..=HOUR,
+            "At a planned stop every agent is told when to come back: spread over this time.",
+        ),
+        sessions_per_second: r.number(
+            "limits.sessions-per-second",
+            default.sessions_per_second,
+            1..=1_000_000,
+            "How many agents may come in a second, after a restart for example; the others are told to come a little \
+             later.",
+        ),
+        session_burst: r.number(
+            "limits.session-burst",
+            default.session_burst,
+            1..=1_000_000,
+            "How many agents may come in at once before that limit counts.",
+        ),
+        ..default
+    }
+}
+
+fn declare_stop_grace(r: &mut Reader) -> Duration {
+    r.duration(
+        "stop.grace",
+        20 * SECOND,
+        SECOND..=10 * MINUTE,
+        "How long a stop may take before what is left is dropped. Shorter than the service manager's own limit.",
+    )
+}
+
+fn declare_tuning(r: &mut Reader) -> Tuning {
     let default = Tuning::default();
-    let tuning = Tuning {
+    Tuning {
         heartbeat_interval: r.duration(
             "timing.heartbeat",
             default.heartbeat_interval,
@@ -317,41 +347,10 @@ fn declare_timing(r: &mut Reader) -> Timing {
             default.evaluation_spread,
             Duration::ZERO..=MINUTE,
             "After a lost link on an unchanged network, agents look for their location spread over this time, so that \
-             they do not all come to the first reference server at once. Raise it above 5,000 agents.",
-        ),
-    };
-    Timing {
-        tuning,
-        apply_jitter: r.duration(
-            "timing.apply-jitter",
-            Duration::ZERO,
-            Duration::ZERO..=10 * MINUTE,
-            "After an assign, agents look for their location spread over this time. Raise it above 5,000 agents.",
-        ),
-        drain_spread: r.duration(
-            "timing.drain-spread",
-            5 * SECOND,
-            Duration::ZERO..=HOUR,
-            "At a planned stop every agent is told when to come back: spread over this time.",
-        ),
-        certificate_lifetime: r.duration(
-            "certificates.lifetime",
-            30 * DAY,
-            certificate_lifetimes(),
-            "How long an agent's certificate is valid. It is renewed in good time.",
-        ),
-        stop_grace: r.duration(
-            "stop.grace",
-            20 * SECOND,
-            SECOND..=10 * MINUTE,
-            "How long a stop may take before what is left is dropped. Shorter than the service manager's own limit.",
+             they do not all come to the first reference server at once. With 0s it is 0s below 5,000 agents and grows with \
+             the fleet above.",
         ),
     }
-}
-
-/// From an hour, for tests of renewal, to the 397 days that the CA/Browser Forum allowed for years.
-fn certificate_lifetimes() -> RangeInclusive<Duration> {
-    HOUR..=397 * DAY
 }
 
 fn declare_log(r: &mut Reader) -> Log {

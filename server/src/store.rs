@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use landmark_proto::ids::FleetId;
 use landmark_proto::join::SpkiPin;
@@ -20,12 +20,18 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-mod agents;
+use crate::metrics;
+
+pub mod agents;
 pub mod assignments;
 pub mod drafts;
-mod history;
+pub mod history;
 mod schema;
-mod tokens;
+pub mod tokens;
+
+pub use self::agents::Agents;
+pub use self::history::{AgentReports, Committed};
+pub use self::tokens::{Candidate, EnrollError, Enrolled};
 
 /// Enough for a page of the console, an export and a few calls at once; each costs a thread.
 const N_READERS: u32 = 4;
@@ -60,10 +66,7 @@ impl Store {
     /// The file cannot be opened, is damaged, or was written by a newer version.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
         let mut writer = connect(&schema::writer_options(file)).await?;
-        schema::MIGRATIONS.run(&mut writer).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Newer { version },
-            other => StoreError::doing("bring the tables up to date")(sqlx::Error::Migrate(Box::new(other))),
-        })?;
+        schema::migrate(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(N_READERS)
             .acquire_timeout(READ_QUEUE_TIMEOUT)
@@ -148,6 +151,16 @@ impl Store {
     /// # Errors
     /// Those of `work`; the store is busy, closed, full or failing.
     pub(crate) async fn write<T, E: From<StoreError>>(
+        &self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let since = Instant::now();
+        let result = self.write_one(work).await;
+        metrics::store_write(since.elapsed());
+        result
+    }
+
+    async fn write_one<T, E: From<StoreError>>(
         &self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -283,15 +296,33 @@ pub enum StoreError {
 impl StoreError {
     /// For `map_err`: names what was being done.
     pub(crate) fn doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Self + Copy {
-        move |source| match source {
-            sqlx::Error::PoolClosed => Self::Closed,
-            sqlx::Error::PoolTimedOut => Self::Busy,
-            source => Self::Database { doing, source },
+        move |source| {
+            let error = if matches!(source, sqlx::Error::PoolClosed) {
+                Self::Closed
+            } else if matches!(source, sqlx::Error::PoolTimedOut) {
+                Self::Busy
+            } else {
+                Self::Database { doing, source }
+            };
+            metrics::store_error(error.kind());
+            error
+        }
+    }
+
+    /// A short name of a fixed set, for metrics.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Closed => "closed",
+            Self::Damaged { .. } | Self::Newer { .. } => "damaged",
+            Self::Database { .. } if self.is_full() => "full",
+            Self::Database { .. } if self.is_disk_failure() => "disk",
+            Self::Database { .. } => "other",
         }
     }
 
     /// A value that should never have been written.
-    pub(crate) fn damaged(what: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn damaged(what: &'static str, reason: impl std::fmt::Display) -> Self {
         Self::Damaged { what, reason: reason.to_string() }
     }
 

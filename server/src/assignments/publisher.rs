@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
+use crate::metrics;
 use crate::store::assignments::Stored;
 
 /// Receivers are spread over this many channels: a single one makes 100,000 sessions contend for its lock
@@ -38,6 +39,7 @@ impl Publisher {
     /// Starts with what the store has.
     pub fn new(present: Option<Stored>) -> Self {
         let present = present.map(|stored| Published(Arc::new(stored)));
+        metrics::revision(present.as_ref().map_or(0, |present| present.held().revision.get()));
         let senders = (0..N_SHARDS).map(|_| watch::Sender::new(present.clone())).collect();
         Self(Arc::new(Shards { senders, n_subscribed: AtomicUsize::new(0) }))
     }
@@ -55,6 +57,7 @@ impl Publisher {
                 is_newer
             });
         }
+        metrics::revision(self.present().map_or(0, |present| present.held().revision.get()));
     }
 
     /// The present assignment; `None` before the first.

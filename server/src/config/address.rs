@@ -90,8 +90,13 @@ mod tests {
     #[test]
     fn what_is_not_an_address_says_why() {
         let told = |text: &str| text.parse::<Address>().unwrap_err().to_string();
-        for text in ["landmark.example", "landmark.example:", "2001:db8::1", "2001:db8::1:7444", "[::1]", ""] {
-            assert!(told(text).ends_with("has no port (HOST:PORT, or [IPv6]:PORT)"), "{text}: {}", told(text));
+        for text in ["landmark.example", "landmark.example:", "2001:db8::1", "2001:db8::1:7444", "[::1]", ""]
+        {
+            assert!(
+                told(text).ends_with("has no port (HOST:PORT, or [IPv6]:PORT)"),
+                "{text}: {}",
+                told(text)
+            );
         }
         assert_eq!(told("a:70000"), "70000 is not a port (1 to 65535)");
         assert_eq!(told("a:https"), "\"https\" is not a port (1 to 65535)");

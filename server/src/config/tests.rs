@@ -14,8 +14,7 @@ fn without_any_configuration_the_documented_defaults_are_in_force() {
     assert_eq!(config.listen.administration, "127.0.0.1:7445".parse().unwrap());
     assert_eq!(config.listen.operations, "127.0.0.1:7446".parse().unwrap());
     assert_eq!(config.max_reference_servers.get(), 32);
-    assert_eq!(config.timing.tuning, Tuning::default());
-    assert_eq!(config.timing.certificate_lifetime, 30 * DAY);
+    assert_eq!(config.fleet, FleetConfig::default());
     assert_eq!(config.agent_limits, Limits::agents());
 }
 

@@ -5,11 +5,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::SqliteConnection;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
+use super::StoreError;
+
 /// Every migration there ever was, in the binary.
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Takes the write lock at once: a deferred transaction that upgrades ignores the busy time-out (SQLite, "Transactions").
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -38,6 +41,17 @@ pub(super) fn reader_options(file: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("query_only", "ON")
         .thread_name(|id| format!("store-reader-{id}"))
+}
+
+/// Makes the tables, or brings them up to date.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    MIGRATIONS.run(connection).await.map_err(|error| {
+        if let MigrateError::VersionMissing(version) = error {
+            StoreError::Newer { version }
+        } else {
+            StoreError::doing("bring the tables up to date")(sqlx::Error::Migrate(Box::new(error)))
+        }
+    })
 }
 
 /// Result codes that mean "no room": <https://www.sqlite.org/rescode.html>.

@@ -1,0 +1,67 @@
+//! Calls about the draft.
+
+use std::time::SystemTime;
+
+use landmark_proto::settings::Settings;
+use landmark_proto::wire;
+use tracing::info;
+
+use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire};
+use super::error::AdminError;
+use crate::settings::{self, MaxServers};
+use crate::store::drafts::{Author, Changed, Etag};
+use crate::store::{Store, StoreError};
+
+#[derive(Debug)]
+pub(super) struct Drafts {
+    pub(super) store: Store,
+    pub(super) max_servers: MaxServers,
+}
+
+impl Drafts {
+    pub(super) async fn get(&self) -> Result<wire::Draft, AdminError> {
+        Ok(draft_to_wire(self.store.draft().await?))
+    }
+
+    pub(super) async fn edit(
+        &self,
+        request: wire::EditDraftRequest,
+        by: Author,
+    ) -> Result<wire::Draft, AdminError> {
+        let wire::EditDraftRequest { etag, edits } = request;
+        let edits = edits_from_wire(edits)?;
+        let expected = Etag::from_wire(etag);
+        let changed = Changed { at: SystemTime::now(), by };
+        let apply = |present: &Settings| settings::apply(present, &edits, self.max_servers);
+        let draft = self.store.edit_draft(expected.as_ref(), changed, apply).await?;
+        info!(n_edits = edits.len(), etag = draft.etag.as_str(), "draft saved");
+        Ok(draft_to_wire(draft))
+    }
+
+    pub(super) async fn discard(
+        &self,
+        request: wire::DiscardDraftRequest,
+        by: Author,
+    ) -> Result<wire::Draft, AdminError> {
+        let wire::DiscardDraftRequest { etag } = request;
+        let expected = Etag::from_wire(etag);
+        let draft =
+            self.store.discard_draft(expected.as_ref(), Changed { at: SystemTime::now(), by }).await?;
+        info!(etag = draft.etag.as_str(), "draft discarded");
+        Ok(draft_to_wire(draft))
+    }
+
+    /// From the present assignment, or from the default settings before the first.
+    pub(super) async fn diff(&self) -> Result<wire::SettingsDiff, AdminError> {
+        let draft = self.store.draft().await?;
+        let from = draft.assigned.map(|held| held.revision);
+        let assigned = match from {
+            Some(revision) => {
+                let gone = || StoreError::damaged("assignment", format!("{revision} is gone"));
+                self.store.assignment(revision).await?.ok_or_else(gone)?.settings().clone()
+            }
+            None => Settings::default(),
+        };
+        Ok(diff_to_wire(from, None, settings::diff(&assigned, &draft.settings)))
+    }
+}

@@ -1,0 +1,227 @@
+//! The only file that makes a `tonic::Status` out of an error of administration, with the details of `google.rpc`.
+
+use std::time::Duration;
+
+use landmark_daemon::error::Chain;
+use landmark_proto::convert::time::duration_to_wire;
+use landmark_proto::ids::AgentId;
+use landmark_proto::revision::Revision;
+use landmark_proto::violation::{Path, Violations};
+use landmark_proto::wire;
+use prost::Message;
+use prost_types::Any;
+use thiserror::Error;
+use tonic::{Code, Status};
+use tonic_types::pb;
+use tracing::error;
+
+use super::convert;
+use crate::fleet::FindError;
+use crate::store::StoreError;
+use crate::store::assignments::AssignError;
+use crate::store::drafts::{Draft, EditDraftError};
+
+/// Of `ErrorInfo`: who defines the reasons.
+const DOMAIN: &str = "landmark";
+/// After which a busy server may be asked again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A call could not be answered.
+#[derive(Debug, Error)]
+pub(crate) enum AdminError {
+    /// No API token, or a wrong one.
+    #[error("a valid API token is needed: the file admin-token in the server's state folder has it")]
+    Unauthenticated,
+    /// Values break rules.
+    #[error("{}", summary(.0))]
+    Invalid(#[from] Violations),
+    /// Someone else was faster.
+    #[error("the draft was changed by someone else in the meantime; nothing was changed by this call")]
+    Conflict(Box<Draft>),
+    /// There is no such assignment.
+    #[error("there is no assignment {0}")]
+    NoAssignment(Revision),
+    /// The first assignment has yet to be made.
+    #[error("nothing has been assigned yet")]
+    NothingAssigned,
+    /// Nobody is called so.
+    #[error("there is no agent {0:?} (an agent id, the beginning of one, or a host name)")]
+    NoAgent(String),
+    /// More than one is called so.
+    #[error("{name:?} names more than one agent; give the id, or more of it: {}", listed(ids))]
+    AmbiguousAgent {
+        /// As given.
+        name: String,
+        /// Some of those that match.
+        ids: Vec<AgentId>,
+    },
+    /// There is no such token.
+    #[error("there is no join token {0}")]
+    NoToken(String),
+    /// The server is about to end.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AdminError {
+    /// One broken rule, for a field at the top of a request.
+    pub(crate) fn field(name: &str, message: impl std::fmt::Display) -> Self {
+        Self::Invalid(Violations::one(&Path::root().field(name), message))
+    }
+}
+
+impl From<EditDraftError> for AdminError {
+    fn from(error: EditDraftError) -> Self {
+        match error {
+            EditDraftError::Conflict { present } => Self::Conflict(present),
+            EditDraftError::Invalid(violations) => Self::Invalid(violations),
+            EditDraftError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<FindError> for AdminError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NotFound { text } => Self::NoAgent(text),
+            FindError::Ambiguous { text, first } => Self::AmbiguousAgent { name: text, ids: first },
+        }
+    }
+}
+
+impl From<AssignError> for AdminError {
+    fn from(error: AssignError) -> Self {
+        match error {
+            AssignError::Conflict { present } => Self::Conflict(present),
+            AssignError::NotFound(revision) => Self::NoAssignment(revision),
+            AssignError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<AdminError> for Status {
+    fn from(error: AdminError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdminError::Unauthenticated => status(Code::Unauthenticated, &message, "API_TOKEN", vec![]),
+            AdminError::Invalid(violations) => {
+                status(Code::InvalidArgument, &message, "INVALID", vec![bad_request(&violations)])
+            }
+            AdminError::Conflict(present) => {
+                let conflict = wire::DraftConflict { present: Some(convert::draft_to_wire(*present)) };
+                let type_url = "type.googleapis.com/landmark.v1.DraftConflict".to_owned();
+                let detail = Any { type_url, value: conflict.encode_to_vec() };
+                status(Code::Aborted, &message, "DRAFT_CHANGED", vec![detail])
+            }
+            AdminError::NoAssignment(_) => status(Code::NotFound, &message, "NO_SUCH_ASSIGNMENT", vec![]),
+            AdminError::NoAgent(_) => status(Code::NotFound, &message, "NO_SUCH_AGENT", vec![]),
+            AdminError::NoToken(_) => status(Code::NotFound, &message, "NO_SUCH_JOIN_TOKEN", vec![]),
+            AdminError::NothingAssigned => {
+                let detail = precondition(
+                    "ASSIGNMENT",
+                    "assignment",
+                    "assign the draft first (landmarkctl assign, or Admin.Assign)",
+                );
+                status(Code::FailedPrecondition, &message, "NOTHING_ASSIGNED", vec![detail])
+            }
+            AdminError::AmbiguousAgent { .. } => {
+                let violations = Violations::one(&Path::root().field("agent"), &message);
+                status(Code::InvalidArgument, &message, "AMBIGUOUS_AGENT", vec![bad_request(&violations)])
+            }
+            AdminError::Stopping => status(Code::Unavailable, &message, "STOPPING", vec![retry_info()]),
+            AdminError::Store(error) => store_status(&error),
+        }
+    }
+}
+
+/// What the store's trouble means for the caller: what happened, that nothing was changed, and the way out.
+fn store_status(store_error: &StoreError) -> Status {
+    let chain = Chain(store_error).to_string();
+    if store_error.is_full() {
+        error!(error = chain, "store full");
+        let message = "the server's disk is full, nothing was changed: free some space in the file system of its state \
+                       folder and try again";
+        return status(Code::ResourceExhausted, message, "STORE_FULL", vec![]);
+    }
+    if store_error.is_disk_failure() {
+        error!(error = chain, "store failing");
+        let message =
+            format!("the server cannot use its disk, nothing was changed ({chain}); its log has more");
+        return status(Code::Unavailable, &message, "STORE_FAILING", vec![]);
+    }
+    match store_error {
+        StoreError::Busy => status(
+            Code::Unavailable,
+            "the server has too many changes to store at the moment, nothing was changed; try again",
+            "STORE_BUSY",
+            vec![retry_info()],
+        ),
+        StoreError::Closed => status(
+            Code::Unavailable,
+            "the server is stopping, nothing was changed",
+            "STOPPING",
+            vec![retry_info()],
+        ),
+        StoreError::Database { .. } | StoreError::Damaged { .. } | StoreError::Newer { .. } => {
+            error!(error = chain, "store failed");
+            status(Code::Internal, &format!("the server's store failed: {chain}"), "STORE_FAILED", vec![])
+        }
+    }
+}
+
+fn status(code: Code, message: &str, reason: &str, mut details: Vec<Any>) -> Status {
+    let info =
+        pb::ErrorInfo { reason: reason.to_owned(), domain: DOMAIN.to_owned(), ..pb::ErrorInfo::default() };
+    details.push(any("ErrorInfo", &info));
+    let detailed = pb::Status { code: code.into(), message: message.to_owned(), details };
+    Status::with_details(code, message, detailed.encode_to_vec().into())
+}
+
+fn bad_request(violations: &Violations) -> Any {
+    let field_violations = violations
+        .as_slice()
+        .iter()
+        .map(|violation| pb::bad_request::FieldViolation {
+            field: violation.path.clone(),
+            description: violation.message.clone(),
+            ..pb::bad_request::FieldViolation::default()
+        })
+        .collect();
+    any("BadRequest", &pb::BadRequest { field_violations })
+}
+
+fn precondition(kind: &str, subject: &str, description: &str) -> Any {
+    let violation = pb::precondition_failure::Violation {
+        r#type: kind.to_owned(),
+        subject: subject.to_owned(),
+        description: description.to_owned(),
+    };
+    any("PreconditionFailure", &pb::PreconditionFailure { violations: vec![violation] })
+}
+
+fn retry_info() -> Any {
+    any("RetryInfo", &pb::RetryInfo { retry_delay: Some(duration_to_wire(RETRY_AFTER)) })
+}
+
+fn any(name: &str, message: &impl Message) -> Any {
+    Any { type_url: format!("type.googleapis.com/google.rpc.{name}"), value: message.encode_to_vec() }
+}
+
+/// A single broken rule is told whole; of several, the details have all.
+fn summary(violations: &Violations) -> String {
+    match violations.as_slice() {
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        [] => String::new(),
+    }
+}
+
+fn listed(ids: &[AgentId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+use tonic_types::StatusExt as _;
+
+use super::*;
+
+fn violations() -> Violations {
+    let mut findings = landmark_proto::violation::Findings::default();
+    let path = Path::root().field("edits").index(0);
+    findings.push(&path.field("host"), "is bad");
+    findings.push(&path.field("ports"), "are worse");
+    findings.finish(Some(())).unwrap_err()
+}
+
+fn database_error(doing: &'static str) -> AdminError {
+    StoreError::Database { doing, source: sqlx::Error::RowNotFound }.into()
+}
+
+fn every_error() -> Vec<AdminError> {
+    let id = AgentId::from_uuid(uuid::Uuid::from_u128(7));
+    vec![
+        AdminError::Unauthenticated,
+        AdminError::Invalid(violations()),
+        AdminError::NoAssignment(Revision::FIRST),
+        AdminError::NothingAssigned,
+        AdminError::NoAgent("web".to_owned()),
+        AdminError::AmbiguousAgent { name: "web".to_owned(), ids: vec![id, id] },
+        AdminError::NoToken("x".to_owned()),
+        AdminError::Stopping,
+        StoreError::Busy.into(),
+        StoreError::Closed.into(),
+        database_error("save the draft"),
+    ]
+}
+
+#[test]
+fn every_error_has_its_code_reason_and_words() {
+    let lines: Vec<String> = every_error()
+        .into_iter()
+        .map(|error| {
+            let status = Status::from(error);
+            let info = status.get_details_error_info().unwrap();
+            format!("{:?} {} | {}", status.code(), info.reason, status.message())
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    Unauthenticated API_TOKEN | a valid API token is needed: the file admin-token in the server's state folder has it
+    InvalidArgument INVALID | edits[0].host: is bad (and 1 more)
+    NotFound NO_SUCH_ASSIGNMENT | there is no assignment 1
+    FailedPrecondition NOTHING_ASSIGNED | nothing has been assigned yet
+    NotFound NO_SUCH_AGENT | there is no agent "web" (an agent id, the beginning of one, or a host name)
+    InvalidArgument AMBIGUOUS_AGENT | "web" names more than one agent; give the id, or more of it: 00000000-0000-0000-0000-000000000007, 00000000-0000-0000-0000-000000000007
+    NotFound NO_SUCH_JOIN_TOKEN | there is no join token x
+    Unavailable STOPPING | the server is stopping
+    Unavailable STORE_BUSY | the server has too many changes to store at the moment, nothing was changed; try again
+    Unavailable STOPPING | the server is stopping, nothing was changed
+    Internal STORE_FAILED | the server's store failed: cannot save the draft: no rows returned by a query that expected to return at least one row
+    "#);
+}
+
+#[test]
+fn every_violation_stands_in_the_details() {
+    let status = Status::from(AdminError::Invalid(violations()));
+    let details = status.get_details_bad_request().unwrap();
+    let fields: Vec<&str> =
+        details.field_violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["edits[0].host", "edits[0].ports"]);
+}
+
+#[test]
+fn a_state_that_does_not_allow_a_call_says_what_to_do_first() {
+    let status = Status::from(AdminError::NothingAssigned);
+    let details = status.get_details_precondition_failure().unwrap();
+    assert_eq!(details.violations[0].subject, "assignment");
+    assert!(details.violations[0].description.contains("landmarkctl assign"));
+}
+
+#[test]
+fn a_busy_store_says_when_to_come_back() {
+    let status = Status::from(AdminError::from(StoreError::Busy));
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(RETRY_AFTER));
+}
