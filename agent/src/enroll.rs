@@ -234,6 +234,7 @@ async fn ask_one(
 /// By code, never by text.
 fn refusal(status: &Status) -> Result<Tried, EnrollError> {
     let message = match end_of(status) {
+        End::Status { code, message, .. } if message.is_empty() => code.description().to_owned(),
         End::Status { message, .. } => message,
         broken @ (End::Unreachable(_)
         | End::Handshake(_)

@@ -69,8 +69,12 @@ pub(crate) fn render(status: &Value) -> String {
         lines.line("Agent", "not running; this is what its disk says");
     }
     match status["agent_id"].as_str() {
-        Some(agent_id) => lines.line("Agent", &format!("{agent_id} of fleet {}", text(&status["fleet_id"]))),
-        None => lines.line("Agent", "not enrolled; make it one with: landmark-agent enroll JOIN_STRING"),
+        Some(agent_id) => {
+            lines.line("Identity", &format!("{agent_id} of fleet {}", text(&status["fleet_id"])))
+        }
+        None => {
+            lines.line("Identity", "none; make this machine an agent with: landmark-agent enroll JOIN_STRING")
+        }
     }
     lines.location(status);
     lines.enforcement(&status["enforcement"]);
@@ -233,3 +237,6 @@ fn readable(duration: jiff::SignedDuration) -> String {
         _ => format!("{} days", seconds / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+use serde_json::json;
+
+use super::*;
+
+fn running() -> Value {
+    json!({
+        "running": true,
+        "at": "2026-11-23T15:00:00Z",
+        "agent_id": "018f2c", "fleet_id": "77aa",
+        "certificate_expires_at": "2026-12-23T15:00:00Z",
+        "location": "internal",
+        "basis": {"kind": "reference_server", "host": "files.example", "port": 443, "position": 2},
+        "why": "reference server 2: files.example:443",
+        "decided": {
+            "evaluation": 4, "at": "2026-11-23T14:59:48Z", "triggers": ["link_lost", "recheck"],
+            "decided_in_ms": 3.24, "is_provisional": true, "revision": 7,
+        },
+        "held_revision": 7, "held_digest": "9f86d081884c7d659a2feaa0c55ad015", "n_reference_servers": 3,
+        "link": {
+            "state": "lost", "since": "2026-11-23T14:59:48Z", "server": "landmark.example:7443",
+            "reason": "connection lost: the connection ended", "needs_administrator": false,
+            "next_dial_at": "2026-11-23T15:00:04Z",
+        },
+        "enforcement": {
+            "state": "applied", "backend": "command", "location": "internal", "revision": 7,
+            "since": "2026-11-23T12:30:00Z",
+        },
+        "outbox": {"n_records": 2, "n_dropped": 0, "n_not_on_disk": 0},
+        "ledger_damage": [],
+    })
+}
+
+#[test]
+fn a_running_agent_is_told_in_a_few_lines() {
+    insta::assert_snapshot!(render(&running()), @r#"
+    Identity     018f2c of fleet 77aa
+    Location     internal
+                 because: reference server 2: files.example:443 (an earlier one may still answer)
+                 decided 12 s ago in 3.2 ms; trigger: link lost, recheck
+    Policy       internal: in force for 2 h (by command)
+    Assignment   7 (9f86d081884c), 3 reference servers
+    Link         lost for 12 s (landmark.example:7443)
+                 connection lost: the connection ended
+                 next try in 4 s
+    History      2 changes of location not yet at the server
+    Certificate  good until 2026-12-23T15:00:00Z
+    "#);
+}
+
+#[test]
+fn what_is_wrong_stands_out() {
+    let mut status = running();
+    status["link"]["needs_administrator"] = json!(true);
+    status["link"]["reason"] = json!("this agent was removed from its fleet: by admin");
+    status["link"]["next_dial_at"] = Value::Null;
+    status["enforcement"]["state"] = json!("failed");
+    status["enforcement"]["reason"] = json!("/sbin/x ended with exit status: 3: no rules");
+    status["outbox"] = json!({"n_records": 1000, "n_dropped": 1, "n_not_on_disk": 2});
+    status["ledger_damage"] = json!(["/x/ledger cannot be used: its header is damaged"]);
+    status["certificate_expires_at"] = json!("2026-11-20T00:00:00Z");
+    insta::assert_snapshot!(render(&status), @r#"
+    Identity     018f2c of fleet 77aa
+    Location     internal
+                 because: reference server 2: files.example:443 (an earlier one may still answer)
+                 decided 12 s ago in 3.2 ms; trigger: link lost, recheck
+    Policy       internal: NOT in force for 2 h: /sbin/x ended with exit status: 3: no rules
+    Assignment   7 (9f86d081884c), 3 reference servers
+    Link         lost for 12 s (landmark.example:7443)
+                 this agent was removed from its fleet: by admin
+                 trying again will not help before an administrator acts
+    History      1000 changes of location not yet at the server, 1 change lost
+    Warning      the disk does not take the history: 2 changes in memory only
+    Certificate  ended 2026-11-20T00:00:00Z
+    Warning      /x/ledger cannot be used: its header is damaged
+    "#);
+}
+
+#[test]
+fn an_agent_that_does_not_run_is_told_by_its_disk() {
+    let status = of_disk(None, None, &[], SystemTime::UNIX_EPOCH);
+    insta::assert_snapshot!(render(&serde_json::to_value(status).unwrap()), @r#"
+    Agent        not running; this is what its disk says
+    Identity     none; make this machine an agent with: landmark-agent enroll JOIN_STRING
+    Assignment   none is held
+    "#);
+}
+
+#[test]
+fn ages_are_told_in_the_largest_unit_that_says_enough() {
+    let told: Vec<String> =
+        [-5, 0, 119, 120, 7_199, 7_200, 172_800].map(jiff::SignedDuration::from_secs).map(readable).to_vec();
+    assert_eq!(told, ["0 s", "0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
+}
