@@ -51,9 +51,9 @@ async fn a_damaged_ledger_falls_back_to_the_one_before_and_recovers_from_the_ser
             agent.start().await?;
             let status = agent.status().await?;
             ensure!(facts::held_revision(&status) == Some(revision - 1), "after {damage:?}: {status}");
-            let output = agent.output();
-            let said = output.get(said_before..).unwrap_or_default();
+            let said = agent.output().get(said_before..).unwrap_or_default().to_owned();
             ensure!(said.contains("WARN") && said.contains("ledger"), "after {damage:?} it said: {said}");
+            ensure!(status["ledger_damage"].to_string().contains("ledger"), "after {damage:?}: {status}");
 
             server.start().await?;
             let recovered = |status: &Value| facts::held_revision(status) == Some(revision);

@@ -28,6 +28,8 @@ async fn a_join_string_makes_one_machine_an_agent() -> Result<()> {
 
         // A machine that is an agent already does not become another one by accident.
         let fresh = server.join_string().await?;
+        first.enroll(&fresh).await?.failure()?;
+        first.stop().await?;
         first.enroll(&fresh).await?.failure()?.says(&["already"])?;
         ensure!(n_agents(&server).await? == 1);
         Ok(())

@@ -21,7 +21,7 @@ async fn an_agent_whose_certificate_an_unknown_authority_made_gets_no_answer() -
     test(async |scratch| {
         let server = Server::started(scratch).await?;
         let agent = Agent::started(scratch, "agent", &server).await?;
-        let info = server.ctl().ok(&["info"]).await?;
+        let info = server.ctl().ok(&["server", "info"]).await?;
         let fleet_id = info["fleet_id"].as_str().context("no fleet id")?;
         let address = server.listeners().agents.address();
 
