@@ -271,6 +271,35 @@ async fn a_removed_agent_says_so_and_knocks_seldom() {
 }
 
 #[tokio::test]
+async fn a_machine_that_comes_inside_dials_before_it_is_due() {
+    let mut setup = Setup::new().await;
+    let reference = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = list_of(&reference);
+    let address = reference.local_addr().unwrap();
+    drop(reference);
+    // The server cannot be reached, and by many tries the wait has become long.
+    let (mut ledger, _) = Ledger::open(setup.folder.path(), Limits { allow_loopback: true });
+    ledger.offer(&offer(1, &settings)).unwrap();
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let there = setup.plane.server.address.clone();
+    setup.fleet.enroll(setup.folder.path(), &nowhere.to_string().parse().unwrap());
+    let agent = setup.start().await;
+    agent.location(Location::External).await;
+    let far = |link: &LinkStatus| {
+        link.next_dial_at.is_some_and(|at| at > SystemTime::now() + Duration::from_secs(1))
+    };
+    agent.link(far).await;
+    let due = agent.sources.link.borrow().next_dial_at.unwrap();
+    // The network comes back: the server with it, and a reference server.
+    setup.fleet.enroll(setup.folder.path(), &there);
+    let _reference = TcpListener::bind(address).await.unwrap();
+    agent.sources.location.evaluate(location::Asked::OnThisMachine).await.unwrap();
+    setup.plane.accept().await;
+    assert!(SystemTime::now() < due);
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn a_certificate_is_renewed_and_used_from_the_next_session_on() {
     let mut setup = Setup::new().await;
     let before = Identity::load(setup.folder.path()).unwrap().unwrap();

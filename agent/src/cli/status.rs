@@ -68,14 +68,11 @@ pub(crate) fn render(status: &Value) -> String {
     if status["running"] != true {
         lines.line("Agent", "not running; this is what its disk says");
     }
-    match status["agent_id"].as_str() {
-        Some(agent_id) => {
-            lines.line("Identity", &format!("{agent_id} of fleet {}", text(&status["fleet_id"])))
-        }
-        None => {
-            lines.line("Identity", "none; make this machine an agent with: landmark-agent enroll JOIN_STRING")
-        }
-    }
+    let identity = match status["agent_id"].as_str() {
+        Some(agent_id) => format!("{agent_id} of fleet {}", text(&status["fleet_id"])),
+        None => "none; make this machine an agent with: landmark-agent enroll JOIN_STRING".to_owned(),
+    };
+    lines.line("Identity", &identity);
     lines.location(status);
     lines.enforcement(&status["enforcement"]);
     lines.assignment(status);

@@ -65,6 +65,11 @@ impl End {
         self.class() == Class::Denied
     }
 
+    /// Whether a sign that the network is back may cut the wait short. A wait that the server asked for is kept.
+    pub fn may_be_hurried(&self) -> bool {
+        self.class() == Class::Transient && self.push_back().is_zero()
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Drained { reconnect_after, .. } => Class::Told(*reconnect_after),
@@ -215,6 +220,15 @@ mod tests {
             wait_after(&End::Closed(String::new()), lived, &mut backoff, &tuning(), Share::new(0.5));
             assert_eq!(backoff.n_failures(), expected);
         }
+    }
+
+    #[test]
+    fn what_the_server_asked_for_is_not_cut_short() {
+        assert!(End::Unreachable(String::new()).may_be_hurried());
+        assert!(status(tonic::Code::Unavailable, None).may_be_hurried());
+        assert!(!status(tonic::Code::Unavailable, Some(SECOND)).may_be_hurried());
+        assert!(!End::Drained { reason: String::new(), reconnect_after: SECOND }.may_be_hurried());
+        assert!(!End::Revoked(String::new()).may_be_hurried());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use landmark_daemon::error::Chain;
 use landmark_proto::ids::Epoch;
-use landmark_proto::location::LinkState;
+use landmark_proto::location::{LinkState, Location};
 use landmark_proto::message::Tuning;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info, info_span, warn};
 
-use super::backoff::{Backoff, Share};
+use super::backoff::{Backoff, Share, floored};
 use super::channel::Connection;
 use super::conversation::Memory;
 use super::dial::{Connect, dial};
@@ -24,6 +24,7 @@ use super::session::{Ended, Outputs, Parties, hold};
 use super::tls::client_config;
 use crate::address::ServerAddress;
 use crate::identity::Identity;
+use crate::location::Decided;
 
 /// A retry is no news until it has lasted so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -138,10 +139,15 @@ impl LinkTask {
             let tuning = self.outputs.tuning.borrow().clone();
             let wait = wait_after(&end, lived, &mut self.backoff, &tuning, Share::random());
             self.lost(&end, lived.is_some(), wait);
+            let hurry = async {
+                came_inside(parties.location.decided()).await;
+                sleep(floored(Share::random().of(tuning.reconnect_spread))).await;
+            };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(LinkTaskError::Stopped),
                 () = sleep(wait) => {}
+                () = hurry, if end.may_be_hurried() => debug!("this machine came inside: dialling before it is due"),
             }
             self.refresh_identity(&parties).await;
         }
@@ -270,5 +276,18 @@ impl LinkTask {
             }
             Err(error) => warn!(%error, "the identity cannot be read; the one in memory is used"),
         }
+    }
+}
+
+/// Returns when a machine that was outside is inside by a reference server: then the server is within reach as well,
+/// however long the wait for it has become.
+async fn came_inside(mut decided: watch::Receiver<Option<Arc<Decided>>>) {
+    let is_inside = |decided: &Option<Arc<Decided>>| {
+        decided.as_ref().is_some_and(|decided| decided.verdict.location == Location::Internal)
+    };
+    let outside = decided.wait_for(|decided| !is_inside(decided)).await.map(drop);
+    if outside.is_err() || decided.wait_for(is_inside).await.map(drop).is_err() {
+        // Nobody decides any more: the agent is stopping.
+        std::future::pending::<()>().await;
     }
 }
