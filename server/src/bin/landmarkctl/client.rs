@@ -12,7 +12,6 @@ mod trust;
 use std::time::Duration;
 
 use landmark_proto::wire::admin_client::AdminClient;
-use tokio::task::JoinSet;
 use tonic::metadata::{Ascii, MetadataValue};
 
 pub(crate) use calls::{AgentFilter, TokenWish};
@@ -25,16 +24,22 @@ use crate::context::Address;
 
 /// A call that takes longer is given up. Longer than the server's own limit on its database.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// For a connection that has broken to say why.
+const END_LIMIT: Duration = Duration::from_secs(1);
 /// A page of 1,000 agents is about 500 KB.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+type Admin = AdminClient<connect::Link>;
 
 /// A connection to the admin API.
 #[derive(Debug)]
 pub(crate) struct Client {
-    admin: AdminClient<connect::Link>,
+    admin: Admin,
     bearer: MetadataValue<Ascii>,
-    // Drives the connection; ends with the value.
-    _driver: JoinSet<()>,
+    /// Drives the connection; ends with the value.
+    driver: connect::Driver,
+    /// Whether anything was ever heard: until then it may not be the administration at all.
+    has_answered: bool,
 }
 
 impl Client {
@@ -47,6 +52,6 @@ impl Client {
         let (link, driver) = connect::connect(address, trust).await?;
         let origin = http::Uri::from_static(connect::ORIGIN);
         let admin = AdminClient::with_origin(link, origin).max_decoding_message_size(MAX_ANSWER_BYTES);
-        Ok(Self { admin, bearer, _driver: driver })
+        Ok(Self { admin, bearer, driver, has_answered: false })
     }
 }

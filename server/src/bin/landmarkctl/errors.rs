@@ -112,7 +112,10 @@ impl Failure {
 
     #[must_use]
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.details.push(detail.into());
+        let detail = detail.into();
+        if !detail.is_empty() {
+            self.details.push(detail);
+        }
         self
     }
 
@@ -158,7 +161,8 @@ impl fmt::Display for Failure {
         write!(f, "landmarkctl: {}", printable(message))?;
         for Problem { place, message } in problems {
             f.write_str("\n  ")?;
-            if !place.is_empty() {
+            // Many messages begin with the value; it need not stand there twice.
+            if !place.is_empty() && !message.trim_start_matches('"').starts_with(place) {
                 write!(f, "{}: ", printable(place))?;
             }
             f.write_str(&printable(message))?;
@@ -181,12 +185,14 @@ mod tests {
     fn a_failure_says_what_and_the_way_out() {
         let failure = Failure::usage("cannot do this")
             .problem("PORT \"0\"", "0 is not a port")
+            .problem("a.example", "a.example is not on the list")
             .problem("", "and 3 more problems")
             .detail("a detail")
             .hint("do that");
         insta::assert_snapshot!(failure, @r#"
         landmarkctl: cannot do this
           PORT "0": 0 is not a port
+          a.example is not on the list
           and 3 more problems
           a detail
         hint: do that

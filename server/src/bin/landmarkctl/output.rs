@@ -84,7 +84,7 @@ impl Output {
 
     /// Lines that are made safe already, for a person.
     pub(crate) fn remark_lines(&self, text: &str) {
-        if !self.json {
+        if !self.json && !text.is_empty() {
             self.to_stderr(text.trim_end());
         }
     }

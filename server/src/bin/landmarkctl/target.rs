@@ -27,7 +27,7 @@ pub(crate) enum InvalidTarget {
     Bracket(String),
     #[error("port {0} stands before any host")]
     PortFirst(u32),
-    #[error("host {0:?} has no port; write {0} PORT, or {0}:PORT")]
+    #[error("{0:?} is not a port, and as a host it needs one ({0} PORT, or {0}:PORT)")]
     NoPort(String),
 }
 
@@ -144,7 +144,7 @@ mod tests {
                 "\"http\" is not a port (a number from 1 to 65535)".into(),
                 "\"[::1\": the bracket is not closed".into(),
                 "\"99999999999\" is not a port (a number from 1 to 65535)".into(),
-                "host \"lonely\" has no port; write lonely PORT, or lonely:PORT".into(),
+                "\"lonely\" is not a port, and as a host it needs one (lonely PORT, or lonely:PORT)".into(),
             ])
         );
     }

@@ -1,14 +1,14 @@
 //! One method an RPC.
 
-use std::future::Future;
 use std::time::Duration;
 
+use landmark_daemon::error::Chain;
 use landmark_proto::convert::time::duration_to_wire;
 use landmark_proto::wire;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
-use super::{CALL_LIMIT, CallError, Client, Edit};
+use super::{Admin, CALL_LIMIT, CallError, Client, END_LIMIT, Edit};
 use crate::view::agent::{Agent, AgentDetail, AgentEvent, AssignmentState, Connection};
 use crate::view::assignment::{Assigned, Assignment, AssignmentDetail};
 use crate::view::basis::Location;
@@ -50,35 +50,35 @@ pub(crate) struct Watch<T>(tonic::Streaming<T>);
 impl Client {
     pub(crate) async fn info(&mut self) -> Result<Info, CallError> {
         let request = self.request(wire::GetServerInfoRequest {});
-        Ok(answer(self.admin.get_server_info(request)).await?.into())
+        Ok(self.call(async |admin| admin.get_server_info(request).await).await?.into())
     }
 
     pub(crate) async fn draft(&mut self) -> Result<Draft, CallError> {
         let request = self.request(wire::GetDraftRequest {});
-        Ok(answer(self.admin.get_draft(request)).await?.into())
+        Ok(self.call(async |admin| admin.get_draft(request).await).await?.into())
     }
 
     /// All edits or none. Without an etag whatever is there is edited.
     pub(crate) async fn edit(&mut self, etag: Option<&str>, edits: Vec<Edit>) -> Result<Draft, CallError> {
         let edits = edits.into_iter().map(Into::into).collect();
         let request = self.request(wire::EditDraftRequest { etag: owned(etag), edits });
-        Ok(answer(self.admin.edit_draft(request)).await?.into())
+        Ok(self.call(async |admin| admin.edit_draft(request).await).await?.into())
     }
 
     pub(crate) async fn discard(&mut self, etag: &str) -> Result<Draft, CallError> {
         let request = self.request(wire::DiscardDraftRequest { etag: etag.to_owned() });
-        Ok(answer(self.admin.discard_draft(request)).await?.into())
+        Ok(self.call(async |admin| admin.discard_draft(request).await).await?.into())
     }
 
     /// From the present assignment to the draft.
     pub(crate) async fn draft_diff(&mut self) -> Result<Diff, CallError> {
         let request = self.request(wire::DiffDraftRequest {});
-        Ok(answer(self.admin.diff_draft(request)).await?.into())
+        Ok(self.call(async |admin| admin.diff_draft(request).await).await?.into())
     }
 
     pub(crate) async fn assign(&mut self, etag: &str, note: Option<&str>) -> Result<Assigned, CallError> {
         let request = self.request(wire::AssignRequest { etag: etag.to_owned(), note: owned(note) });
-        Ok(answer(self.admin.assign(request)).await?.into())
+        Ok(self.call(async |admin| admin.assign(request).await).await?.into())
     }
 
     pub(crate) async fn assign_again(
@@ -87,7 +87,7 @@ impl Client {
         note: Option<&str>,
     ) -> Result<Assigned, CallError> {
         let request = self.request(wire::AssignAgainRequest { revision, note: owned(note) });
-        Ok(answer(self.admin.assign_again(request)).await?.into())
+        Ok(self.call(async |admin| admin.assign_again(request).await).await?.into())
     }
 
     /// Newest first.
@@ -99,21 +99,21 @@ impl Client {
         let page_token = page.unwrap_or_default();
         let request = self.request(wire::ListAssignmentsRequest { page_size, page_token });
         let wire::ListAssignmentsResponse { assignments, next_page_token } =
-            answer(self.admin.list_assignments(request)).await?;
+            self.call(async |admin| admin.list_assignments(request).await).await?;
         Ok(Page::new(assignments, next_page_token))
     }
 
     /// The present one without a revision.
     pub(crate) async fn assignment(&mut self, revision: Option<u64>) -> Result<AssignmentDetail, CallError> {
         let request = self.request(wire::GetAssignmentRequest { revision: revision.unwrap_or(0) });
-        Ok(answer(self.admin.get_assignment(request)).await?.into())
+        Ok(self.call(async |admin| admin.get_assignment(request).await).await?.into())
     }
 
     /// To the present one without `to`.
     pub(crate) async fn assignment_diff(&mut self, from: u64, to: Option<u64>) -> Result<Diff, CallError> {
         let to_revision = to.unwrap_or(0);
         let request = self.request(wire::DiffAssignmentsRequest { from_revision: from, to_revision });
-        Ok(answer(self.admin.diff_assignments(request)).await?.into())
+        Ok(self.call(async |admin| admin.diff_assignments(request).await).await?.into())
     }
 
     /// Of the present one without a revision.
@@ -122,7 +122,7 @@ impl Client {
         revision: Option<u64>,
     ) -> Result<Watch<wire::AssignmentProgress>, CallError> {
         let request = self.request(wire::WatchAssignmentRequest { revision: revision.unwrap_or(0) });
-        Ok(Watch(answer(self.admin.watch_assignment(request)).await?))
+        Ok(Watch(self.call(async |admin| admin.watch_assignment(request).await).await?))
     }
 
     /// Ordered by host name.
@@ -136,14 +136,14 @@ impl Client {
         let filter = Some(filter.to_wire());
         let request = self.request(wire::ListAgentsRequest { filter, page_size, page_token });
         let wire::ListAgentsResponse { agents, next_page_token } =
-            answer(self.admin.list_agents(request)).await?;
+            self.call(async |admin| admin.list_agents(request).await).await?;
         Ok(Page::new(agents, next_page_token))
     }
 
     /// By id, the beginning of one, or host name.
     pub(crate) async fn agent(&mut self, agent: &str) -> Result<AgentDetail, CallError> {
         let request = self.request(wire::GetAgentRequest { agent: agent.to_owned() });
-        Ok(answer(self.admin.get_agent(request)).await?.into())
+        Ok(self.call(async |admin| admin.get_agent(request).await).await?.into())
     }
 
     pub(crate) async fn watch_agents(
@@ -151,7 +151,7 @@ impl Client {
         filter: &AgentFilter,
     ) -> Result<Watch<wire::AgentEvent>, CallError> {
         let request = self.request(wire::WatchAgentsRequest { filter: Some(filter.to_wire()) });
-        Ok(Watch(answer(self.admin.watch_agents(request)).await?))
+        Ok(Watch(self.call(async |admin| admin.watch_agents(request).await).await?))
     }
 
     /// All of them without names. How many were asked, and how many are offline and were not.
@@ -160,7 +160,7 @@ impl Client {
         let agents = agents.unwrap_or_default().to_vec();
         let request = self.request(wire::RecheckAgentsRequest { agents, all });
         let wire::RecheckAgentsResponse { n_asked, n_offline } =
-            answer(self.admin.recheck_agents(request)).await?;
+            self.call(async |admin| admin.recheck_agents(request).await).await?;
         Ok((n_asked, n_offline))
     }
 
@@ -168,7 +168,7 @@ impl Client {
     pub(crate) async fn remove_agent(&mut self, agent: &str) -> Result<(String, String), CallError> {
         let request = self.request(wire::RemoveAgentRequest { agent: agent.to_owned() });
         let wire::RemoveAgentResponse { agent_id, host_name } =
-            answer(self.admin.remove_agent(request)).await?;
+            self.call(async |admin| admin.remove_agent(request).await).await?;
         Ok((agent_id, host_name))
     }
 
@@ -179,18 +179,42 @@ impl Client {
             lifetime: wish.lifetime.map(duration_to_wire),
             addresses: wish.addresses.clone(),
         });
-        Ok(answer(self.admin.create_join_token(request)).await?.into())
+        Ok(self.call(async |admin| admin.create_join_token(request).await).await?.into())
     }
 
     pub(crate) async fn tokens(&mut self, include_dead: bool) -> Result<Vec<Token>, CallError> {
         let request = self.request(wire::ListJoinTokensRequest { include_dead });
-        let wire::ListJoinTokensResponse { tokens } = answer(self.admin.list_join_tokens(request)).await?;
+        let wire::ListJoinTokensResponse { tokens } =
+            self.call(async |admin| admin.list_join_tokens(request).await).await?;
         Ok(tokens.into_iter().map(Token::from).collect())
     }
 
     pub(crate) async fn revoke_token(&mut self, token_id: &str) -> Result<Token, CallError> {
         let request = self.request(wire::RevokeJoinTokenRequest { token_id: token_id.to_owned() });
-        Ok(answer(self.admin.revoke_join_token(request)).await?.into())
+        Ok(self.call(async |admin| admin.revoke_join_token(request).await).await?.into())
+    }
+
+    /// Waits for the answer, or for the first headers of a stream.
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut Admin) -> Result<Response<T>, Status>,
+    ) -> Result<T, CallError> {
+        let answer = timeout(CALL_LIMIT, call(&mut self.admin)).await.map_err(|_| CallError::NoAnswer)?;
+        match answer.map_err(CallError::from) {
+            Err(CallError::Broken(reason)) if !self.has_answered => Err(self.never_spoke(reason).await),
+            answer => {
+                self.has_answered = true;
+                Ok(answer?.into_inner())
+            }
+        }
+    }
+
+    /// The connection knows better than the call why it ended.
+    async fn never_spoke(&mut self, reason: String) -> CallError {
+        match timeout(END_LIMIT, self.driver.join_next()).await {
+            Ok(Some(Ok(Err(end)))) => CallError::NeverSpoke(Chain(&end).to_string()),
+            Ok(_) | Err(_) => CallError::NeverSpoke(reason),
+        }
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -198,12 +222,6 @@ impl Client {
         request.metadata_mut().insert("authorization", self.bearer.clone());
         request
     }
-}
-
-/// Waits for the answer, or for the first headers of a stream.
-async fn answer<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, CallError> {
-    let response = timeout(CALL_LIMIT, call).await.map_err(|_| CallError::NoAnswer)?;
-    Ok(response.map_err(CallError::from)?.into_inner())
 }
 
 fn owned(text: Option<&str>) -> String {

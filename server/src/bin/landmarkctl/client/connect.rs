@@ -82,8 +82,11 @@ impl Service<http::Request<Body>> for Link {
     }
 }
 
-/// The connection lasts as long as the set.
-pub(super) async fn connect(address: &Address, trust: &Trust) -> Result<(Link, JoinSet<()>), ConnectError> {
+/// Does the connection's work, and ends with the reason for its end.
+pub(super) type Driver = JoinSet<Result<(), hyper::Error>>;
+
+/// The connection lasts as long as its driver.
+pub(super) async fn connect(address: &Address, trust: &Trust) -> Result<(Link, Driver), ConnectError> {
     let failed = |step| move |source| ConnectError { address: address.clone(), step, source };
     let addresses = resolve(address).await.map_err(failed(Step::Resolve))?;
     let socket = dial(&addresses).await.map_err(failed(Step::Dial))?;
@@ -123,7 +126,7 @@ async fn secure(socket: TcpStream, trust: &Trust) -> io::Result<TlsStream<TcpStr
     timeout(HANDSHAKE_LIMIT, handshake).await.unwrap_or_else(|_| Err(no_answer(HANDSHAKE_LIMIT)))
 }
 
-async fn speak(stream: TlsStream<TcpStream>) -> io::Result<(Link, JoinSet<()>)> {
+async fn speak(stream: TlsStream<TcpStream>) -> io::Result<(Link, Driver)> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
@@ -132,10 +135,7 @@ async fn speak(stream: TlsStream<TcpStream>) -> io::Result<(Link, JoinSet<()>)> 
         .await
         .map_err(io::Error::other)?;
     let mut driver = JoinSet::new();
-    driver.spawn(async move {
-        // Its end is seen by the calls on it, with the same error.
-        drop(connection.await);
-    });
+    driver.spawn(connection);
     Ok((Link(sender), driver))
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum CallError {
     /// No answer within the limit.
     #[error("no answer within {} s", super::CALL_LIMIT.as_secs())]
     NoAnswer,
+    /// The connection broke before anything was heard: it may be another service.
+    #[error("{0}")]
+    NeverSpoke(String),
     /// The connection broke, or the peer does not speak gRPC.
     #[error("{0}")]
     Broken(String),
@@ -91,7 +94,9 @@ mod tests {
     fn refusal(status: Status) -> Refusal {
         match CallError::from(status) {
             CallError::Refused(refusal) => *refusal,
-            error @ (CallError::NoAnswer | CallError::Broken(_)) => panic!("{error:?}"),
+            error @ (CallError::NoAnswer | CallError::NeverSpoke(_) | CallError::Broken(_)) => {
+                panic!("{error:?}")
+            }
         }
     }
 

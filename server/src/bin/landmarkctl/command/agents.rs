@@ -149,8 +149,9 @@ async fn recheck(run: &Run, agents: &[String], all: bool) -> Result<Exit, Failur
         return Ok(Exit::Done);
     }
     let asked = match n_asked {
-        1 => "1 agent looks again".to_owned(),
-        n => format!("{n} agents look again"),
+        0 => "no agent was asked".to_owned(),
+        1 => "1 agent looks again where it is".to_owned(),
+        n => format!("{n} agents look again where they are"),
     };
     let offline = match n_offline {
         0 => String::new(),
@@ -159,7 +160,7 @@ async fn recheck(run: &Run, agents: &[String], all: bool) -> Result<Exit, Failur
             "; {n} are offline and were not asked (they look by themselves while they are not connected)"
         ),
     };
-    run.out.remark(format!("{asked} now where it is{offline}", asked = asked));
+    run.out.remark(format!("{asked}{offline}"));
     Ok(Exit::Done)
 }
 

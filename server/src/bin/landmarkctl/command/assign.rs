@@ -36,6 +36,12 @@ pub(super) async fn run(run: &Run, arguments: Assign) -> Result<Exit, Failure> {
             return Err(edits::explain(run, &mut client, "assign the draft", error, &origins, read).await);
         }
     };
+    let list = &draft.settings.reference_servers;
+    if !list.enabled && !list.servers.is_empty() {
+        run.out.remark(
+            "the list is disabled, agents do not try it: landmarkctl servers enable, then assign again",
+        );
+    }
     finish(run, &mut client, &assigned, &wait).await
 }
 

@@ -100,12 +100,12 @@ async fn again(run: &Run, revision: u64, note: Option<&str>, wait: &Wait) -> Res
     let origins = named(Some(revision)).with("note", "--note");
     let mut client = run.client().await?;
     // Shown first; not a condition, since an assignment is chosen whole.
-    let diff = client.assignment_diff(revision, None).await;
-    let diff = diff.map_err(|error| refused("compare the assignments", error, &named(Some(revision))))?;
-    if !diff.changes.is_empty() {
-        run.out.remark(format!("goes back on these changes since assignment {revision}:"));
-        run.out.remark_lines(&changes(&diff.changes));
-    }
+    let present = client.assignment(None).await;
+    let present =
+        present.map_err(|error| refused("read the assignment in force", error, &Origins::none()))?;
+    let diff = client.assignment_diff(present.summary.revision, Some(revision)).await;
+    let diff = diff.map_err(|error| refused("compare the assignments", error, &origins))?;
+    run.out.remark_lines(&changes(&diff.changes));
     let assigned = client.assign_again(revision, note).await;
     let assigned = assigned.map_err(|error| refused_change("assign it again", error, &origins))?;
     assign::finish(run, &mut client, &assigned, wait).await
@@ -113,5 +113,5 @@ async fn again(run: &Run, revision: u64, note: Option<&str>, wait: &Wait) -> Res
 
 fn named(revision: Option<u64>) -> Origins {
     let name = revision.map_or_else(|| "the assignment in force".to_owned(), |revision| revision.to_string());
-    Origins::none().with("revision", name.clone()).with("from_revision", name)
+    Origins::none().with("revision", name)
 }

@@ -29,6 +29,7 @@ async fn show(run: &Run) -> Result<Exit, Failure> {
     run.out.result(&draft, || {
         let paper = run.out.paper();
         let state = match (draft.differs, draft.assigned_revision) {
+            (true, None) if changes.is_empty() => "as it was made; nothing was assigned yet".to_owned(),
             (true, Some(revision)) => {
                 format!("{}, compared with assignment {revision}", unassigned(changes.len()))
             }
@@ -66,15 +67,18 @@ async fn diff(run: &Run) -> Result<Exit, Failure> {
 async fn discard(run: &Run, yes: bool, etag: Etag) -> Result<Exit, Failure> {
     let mut client = run.client().await?;
     let before = edits::read(&mut client).await?;
-    if !before.differs {
-        run.out.remark("there is nothing to discard: the draft is the same as what is assigned");
+    let diff =
+        client.draft_diff().await.map_err(|error| refused("compare the draft", error, &Origins::none()))?;
+    if diff.changes.is_empty() {
+        run.out.remark(match before.assigned_revision {
+            Some(revision) => format!("nothing to discard: the draft is the same as assignment {revision}"),
+            None => "nothing to discard: the draft is as it was made".to_owned(),
+        });
         if run.out.is_json() {
             run.out.document(&before)?;
         }
         return Ok(Exit::Done);
     }
-    let diff =
-        client.draft_diff().await.map_err(|error| refused("compare the draft", error, &Origins::none()))?;
     run.out.remark_lines(&changes(&diff.changes));
     if !yes {
         let question = format!("throw {} away?", unassigned(diff.changes.len()));

@@ -52,7 +52,7 @@ pub(super) async fn explain(
 ) -> Failure {
     let present = match &error {
         CallError::Refused(refusal) => refusal.present.as_deref(),
-        CallError::NoAnswer | CallError::Broken(_) => None,
+        CallError::NoAnswer | CallError::NeverSpoke(_) | CallError::Broken(_) => None,
     };
     let Some(present) = present else { return refused_change(doing, error, origins) };
     let known = match read {
@@ -67,11 +67,13 @@ pub(super) async fn explain(
 }
 
 /// Tells what was done, and what is left to do; with `--json` the draft.
-pub(super) fn tell(run: &Run, draft: &Draft, done: &str) -> Result<(), Failure> {
+pub(super) fn tell(run: &Run, draft: &Draft, done: &[String]) -> Result<(), Failure> {
     if run.out.is_json() {
         return run.out.document(draft);
     }
-    run.out.remark(done);
+    for line in done {
+        run.out.remark(line);
+    }
     run.out.remark(if draft.differs {
         "saved to the draft, not yet assigned: landmarkctl draft diff, then landmarkctl assign"
     } else {

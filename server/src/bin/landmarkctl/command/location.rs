@@ -18,8 +18,12 @@ async fn show(run: &Run) -> Result<Exit, Failure> {
     let mut client = run.client().await?;
     let draft = edits::read(&mut client).await?;
     run.out.result(&draft.settings.location, || rules(&draft.settings.location))?;
-    if draft.differs {
-        run.out.remark("of the draft, which differs from what is assigned: landmarkctl draft diff");
+    match draft.assigned_revision {
+        None => run.out.remark("of the draft; nothing was assigned yet"),
+        Some(_) if draft.differs => {
+            run.out.remark("of the draft, which differs from what is assigned: landmarkctl draft diff");
+        }
+        Some(revision) => run.out.remark(format!("in force as assignment {revision}")),
     }
     Ok(Exit::Done)
 }
@@ -34,6 +38,7 @@ async fn set(run: &Run, arguments: Set) -> Result<Exit, Failure> {
     let edit = Edit::Rules { server_connection, recheck_interval };
     let save = Save { doing: "change these rules", edits: vec![edit], origins, etag: etag.etag };
     let after = edits::save(run, &mut client, &before, save).await?;
-    edits::tell(run, &after, rules(&after.settings.location).trim_end())?;
+    let told: Vec<String> = rules(&after.settings.location).lines().map(str::to_owned).collect();
+    edits::tell(run, &after, &told)?;
     Ok(Exit::Done)
 }

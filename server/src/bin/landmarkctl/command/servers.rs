@@ -81,6 +81,7 @@ async fn list(run: &Run) -> Result<Exit, Failure> {
     }
     remark_state(run, list);
     match (draft.differs, draft.assigned_revision) {
+        (true, None) if changes.is_empty() => run.out.remark("nothing was assigned yet"),
         (true, _) => run.out.remark(format!(
             "{}: landmarkctl draft diff, then landmarkctl assign",
             unassigned(changes.len())
@@ -141,7 +142,7 @@ async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
     };
     let after = edits::save(run, &mut client, &before, save).await?;
     let told: Vec<String> = targets.iter().map(|target| added(target, &before, &after)).collect();
-    edits::tell(run, &after, &told.join("\n"))?;
+    edits::tell(run, &after, &told)?;
     if !after.settings.reference_servers.enabled {
         remark_state(run, &after.settings.reference_servers);
     }
@@ -202,7 +203,7 @@ async fn edit(run: &Run, arguments: EditArguments) -> Result<Exit, Failure> {
         }
         _ => format!("{host} is changed"),
     };
-    edits::tell(run, &after, &done)?;
+    edits::tell(run, &after, &[done])?;
     Ok(Exit::Done)
 }
 
@@ -225,7 +226,7 @@ async fn move_to(run: &Run, arguments: Move) -> Result<Exit, Failure> {
     let position = after.settings.reference_servers.find(&canonical(&host)).map(|server| server.position);
     let done =
         position.map_or_else(|| format!("moved {host}"), |place| format!("{host} is at place {place} now"));
-    edits::tell(run, &after, &done)?;
+    edits::tell(run, &after, &[done])?;
     Ok(Exit::Done)
 }
 
@@ -284,7 +285,7 @@ async fn remove(run: &Run, arguments: &[String], etag: Etag) -> Result<Exit, Fai
     let save = Save { doing: "remove this", edits: vec![edit], origins, etag: etag.etag };
     let after = edits::save(run, &mut client, &before, save).await?;
     let told: Vec<String> = targets.iter().map(|target| removed(target, &before, &after)).collect();
-    edits::tell(run, &after, &told.join("\n"))?;
+    edits::tell(run, &after, &told)?;
     Ok(Exit::Done)
 }
 
@@ -316,7 +317,7 @@ async fn enable(run: &Run, enabled: bool, etag: Etag) -> Result<Exit, Failure> {
     } else {
         format!("the list is {word}")
     };
-    edits::tell(run, &after, &done)?;
+    edits::tell(run, &after, &[done])?;
     if enabled && after.settings.reference_servers.servers.is_empty() {
         run.out.remark(NO_SERVERS);
     }

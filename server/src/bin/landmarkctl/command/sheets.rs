@@ -68,7 +68,7 @@ pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure
     let after = edits::save(run, &mut client, &before, save).await?;
     run.out.remark_lines(&changes_text(&changes));
     let n_servers = after.settings.reference_servers.servers.len();
-    edits::tell(run, &after, &format!("imported {name}; the list has {n_servers} reference servers now"))?;
+    edits::tell(run, &after, &[format!("imported {name}; the list has {n_servers} reference servers now")])?;
     Ok(Exit::Done)
 }
 

@@ -50,8 +50,9 @@ pub(super) async fn for_agents(
     steps: Steps,
 ) -> Result<Outcome, Failure> {
     let failed = |error: CallError| {
+        let is_lost = !matches!(error, CallError::Refused(_));
         let failure = refused("follow the assignment", error, &Origins::none());
-        match revision {
+        match revision.filter(|_| is_lost) {
             Some(revision) => failure.hint(format!(
                 "assignment {revision} stays in force; to follow it again: landmarkctl assignments watch {revision}"
             )),

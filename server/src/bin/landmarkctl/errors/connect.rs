@@ -9,7 +9,7 @@ use super::{Exit, Failure};
 use crate::client::{ConnectError, Step};
 use crate::context::{Authority, Origin, Target};
 
-const PORTS: &str =
+pub(super) const PORTS: &str =
     "administration listens on port 7445; agents use 7443, enrolment 7444, health and metrics 7446";
 
 /// Says how far dialling came, and what to check there.

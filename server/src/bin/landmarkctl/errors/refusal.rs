@@ -2,6 +2,7 @@
 
 use tonic::Code;
 
+use super::connect::PORTS;
 use super::{Exit, Failure};
 use crate::client::{CallError, Refusal};
 use crate::render::Paper;
@@ -47,6 +48,11 @@ impl Origins {
 pub(crate) fn refused(doing: &str, error: CallError, origins: &Origins) -> Failure {
     match error {
         CallError::Refused(refusal) => from_refusal(doing, &refusal, origins),
+        CallError::NeverSpoke(reason) => {
+            Failure::new(Exit::Unreachable, format!("cannot {doing}: what answers there hung up"))
+                .detail(reason)
+                .hint(PORTS)
+        }
         CallError::NoAnswer | CallError::Broken(_) => {
             Failure::new(Exit::Unreachable, format!("cannot {doing}: the connection to the server was lost"))
                 .detail(error.to_string())
@@ -56,7 +62,7 @@ pub(crate) fn refused(doing: &str, error: CallError, origins: &Origins) -> Failu
 
 /// The same for a call that changes something: of a lost connection it is not known whether it did.
 pub(crate) fn refused_change(doing: &str, error: CallError, origins: &Origins) -> Failure {
-    let is_lost = matches!(error, CallError::NoAnswer | CallError::Broken(_));
+    let is_lost = !matches!(error, CallError::Refused(_));
     let failure = refused(doing, error, origins);
     if is_lost {
         failure.hint("whether the server still did it is not known; look before doing it again")
@@ -88,7 +94,7 @@ fn beside_the_request(doing: &str, code: Code) -> Option<Failure> {
         Code::Unauthenticated => (
             Exit::Token,
             "the server does not accept the API token",
-            "landmarkctl context show tells which token was sent; the server's own is admin-token in its state folder",
+            "landmarkctl context show tells which token was sent",
         ),
         Code::PermissionDenied => {
             (Exit::Token, "this API token may not do that", "ask for a token with a role that may")
@@ -200,7 +206,7 @@ mod tests {
         insta::assert_snapshot!(failure, @r"
         landmarkctl: cannot list agents: the server does not accept the API token
           unknown token
-        hint: landmarkctl context show tells which token was sent; the server's own is admin-token in its state folder
+        hint: landmarkctl context show tells which token was sent
         ");
     }
 

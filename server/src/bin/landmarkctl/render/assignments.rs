@@ -61,7 +61,7 @@ pub(crate) fn counts(progress: &Progress) -> String {
 
 /// What came of it, with every rejection and its reasons.
 pub(crate) fn summary(progress: &Progress, paper: &Paper) -> String {
-    let mut table = Table::new(&[">AGENTS", "OF ASSIGNMENT", ""]);
+    let mut table = Table::new(&["AGENTS", ">", ""]);
     let rows = [
         (progress.n_applied, "applied", Tone::Good, ""),
         (progress.n_pending, "pending", Tone::Warning, "connected, no answer yet"),
@@ -71,10 +71,9 @@ pub(crate) fn summary(progress: &Progress, paper: &Paper) -> String {
     for (number, word, tone, remark) in rows {
         let tone = if number == 0 { Tone::Faint } else { tone };
         let remark = if number == 0 { "" } else { remark };
-        table.row(vec![Cell::toned(number.to_string(), tone), Cell::toned(word, tone), Cell::new(remark)]);
+        table.row(vec![Cell::toned(word, tone), Cell::toned(number.to_string(), tone), Cell::new(remark)]);
     }
-    let mut text =
-        table.render(paper).replacen("OF ASSIGNMENT", &format!("OF ASSIGNMENT {}", progress.revision), 1);
+    let mut text = format!("assignment {}\n\n{}", progress.revision, table.render(paper));
     if !progress.rejections.is_empty() {
         text.push('\n');
         text.push_str(&rejections(&progress.rejections, paper));
@@ -158,11 +157,13 @@ mod tests {
             ..Progress::default()
         };
         insta::assert_snapshot!(summary(&progress, &Paper::for_tests(None)), @r"
-        AGENTS  OF ASSIGNMENT 7
-             3  applied
-             0  pending
-           101  rejected       they keep what they held before
-             2  offline        they get it when they connect
+        assignment 7
+
+        AGENTS
+        applied     3
+        pending     0
+        rejected  101  they keep what they held before
+        offline     2  they get it when they connect
 
         REJECTED BY  REASON
         web-1        the settings break a rule of the agent: reference_servers.servers[0].host: 127.0.0.1: loopback is not allowed here

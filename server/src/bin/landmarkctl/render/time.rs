@@ -8,13 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 /// How long ago, or in how long: one unit, rounded down, since the eye wants the order of magnitude.
 pub(crate) fn age(time: Timestamp, now: Timestamp) -> String {
     let passed = now.duration_since(time);
-    let words = rough(passed.abs());
     if passed.abs() < SignedDuration::from_secs(1) {
         "just now".to_owned()
     } else if passed.is_negative() {
-        format!("in {words}")
+        // What was just made to last a day ends "in 24 h", not "in 23 h".
+        format!("in {}", rough(passed.abs() + SignedDuration::from_secs(30)))
     } else {
-        format!("{words} ago")
+        format!("{} ago", rough(passed))
     }
 }
 
@@ -96,7 +96,8 @@ mod tests {
             ("2026-11-23T09:00:00Z", "3 h ago"),
             ("2026-11-21T13:00:00Z", "47 h ago"),
             ("2026-11-21T11:00:00Z", "2 d ago"),
-            ("2026-11-23T12:00:30Z", "in 30 s"),
+            ("2026-11-23T12:00:29Z", "in 59 s"),
+            ("2026-11-24T11:59:58Z", "in 24 h"),
             ("2026-11-24T12:00:00Z", "in 24 h"),
         ] {
             assert_eq!(age(at(time), now), words);
