@@ -27,7 +27,7 @@ use crate::fleet::Fleet;
 use crate::identity::{Authority, KnownFleet, ServerNames, TlsSettings};
 use crate::ops::{self, Ops};
 use crate::store::Store;
-use crate::{admin, assignments, fleet, metrics};
+use crate::{admin, assignments, enrollment, fleet, metrics};
 
 mod advertise;
 mod listen;
@@ -104,7 +104,13 @@ impl App {
                 Routes::new(fleet.service()),
                 config.agent_limits.clone(),
             ),
-            plane("enrollment", listeners.enrollment, tls.public(), Routes::default(), Limits::enrollment()),
+            plane(
+                "enrollment",
+                listeners.enrollment,
+                tls.public(),
+                wired.enrollment(&advertised),
+                Limits::enrollment(),
+            ),
             plane(
                 "administration",
                 listeners.administration,
@@ -205,6 +211,15 @@ struct Wired<'a> {
 }
 
 impl Wired<'_> {
+    fn enrollment(&self, advertised: &Advertise) -> Routes {
+        Routes::new(enrollment::service(enrollment::Parts {
+            store: self.store.clone(),
+            authority: Arc::clone(self.authority),
+            registry: self.fleet.registry().clone(),
+            agent_addresses: advertised.agents.iter().map(ToString::to_string).collect(),
+        }))
+    }
+
     async fn administration(
         &self,
         advertised: &Advertise,
@@ -258,3 +273,6 @@ fn plane(
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ fn declare(r: &mut Reader) -> Config {
         state_dir: r.path(
             "state-dir",
             default_state_dir(STATE_DIR_NAME),
-            "Where the database, the certificate authority and the keys lie. Back it up: without the authority's key \
+            "Where the database, the certificate authority and the keys lie. Back it up: without the authority's key\n\
              no agent trusts this server again.",
         ),
         listen: declare_listen(r),
@@ -171,7 +171,7 @@ fn declare(r: &mut Reader) -> Config {
             "server-names",
             Vec::new(),
             &ListOf(Parsed::<Host>::new()),
-            "Further host names and addresses for the server's certificate, for tools that check them. Agents and \
+            "Further host names and addresses for the server's certificate, for tools that check them. Agents and\n\
              landmarkctl do not need any.",
         ),
         max_reference_servers: declare_max_servers(r),
@@ -216,14 +216,14 @@ fn declare_advertise(r: &mut Reader) -> Advertise {
             "advertise.agents",
             Vec::new(),
             &addresses,
-            "Where agents find this server, HOST:PORT, tried in order; told to them when they enrol. Without any: this \
+            "Where agents find this server, HOST:PORT, tried in order; told to them when they enrol. Without any: this\n\
              machine's host name and the port of listen.agents.",
         ),
         enrollment: r.value(
             "advertise.enrollment",
             Vec::new(),
             &addresses,
-            "Where machines find enrolment, HOST:PORT, tried in order; part of every join string. Without any: this \
+            "Where machines find enrolment, HOST:PORT, tried in order; part of every join string. Without any: this\n\
              machine's host name and the port of listen.enrollment.",
         ),
     }
@@ -235,7 +235,7 @@ fn declare_max_servers(r: &mut Reader) -> MaxServers {
         key,
         DEFAULT_MAX_SERVERS,
         DEFAULT_MAX_SERVERS..=MAX_SERVERS,
-        "How many reference servers the list may have. A long list makes an agent that is outside look longer before it \
+        "How many reference servers the list may have. A long list makes an agent that is outside look longer before it\n\
          says so.",
     );
     MaxServers::new(max).unwrap_or_else(|error| {
@@ -258,7 +258,7 @@ fn declare_agent_limits(r: &mut Reader) -> Limits {
             "limits.agent-connections-per-address",
             default.connections_per_address,
             range,
-            "Of these, from one address (IPv6: from one /64). Raise it where agents come through a TCP balancer or a \
+            "Of these, from one address (IPv6: from one /64). Raise it where agents come through a TCP balancer or a\n\
              large NAT.",
         ),
         ..default
@@ -273,7 +273,7 @@ fn declare_fleet(r: &mut Reader) -> FleetConfig {
             "timing.apply-jitter",
             default.apply_jitter,
             Duration::ZERO..=10 * MINUTE,
-            "After an assign, agents look for their location spread over this time. With 0s it is 0s below 5,000 \
+            "After an assign, agents look for their location spread over this time. With 0s it is 0s below 5,000\n\
              connected agents and grows with their number above.",
         ),
         drain_spread: r.duration(
@@ -286,7 +286,7 @@ fn declare_fleet(r: &mut Reader) -> FleetConfig {
             "limits.sessions-per-second",
             default.sessions_per_second,
             1..=1_000_000,
-            "How many agents may come in a second, after a restart for example; the others are told to come a little \
+            "How many agents may come in a second, after a restart for example; the others are told to come a little\n\
              later.",
         ),
         session_burst: r.number(
@@ -315,7 +315,7 @@ fn declare_tuning(r: &mut Reader) -> Tuning {
             "timing.heartbeat",
             default.heartbeat_interval,
             10 * SECOND..=HOUR,
-            "How often agent and server say that they are there, for the sake of proxies that ignore PING. A silent loss \
+            "How often agent and server say that they are there, for the sake of proxies that ignore PING. A silent loss\n\
              is noticed within 20 s by TCP all the same.",
         ),
         reconnect_spread: r.duration(
@@ -346,8 +346,8 @@ fn declare_tuning(r: &mut Reader) -> Tuning {
             "timing.evaluation-spread",
             default.evaluation_spread,
             Duration::ZERO..=MINUTE,
-            "After a lost link on an unchanged network, agents look for their location spread over this time, so that \
-             they do not all come to the first reference server at once. With 0s it is 0s below 5,000 agents and grows with \
+            "After a lost link on an unchanged network, agents look for their location spread over this time, so that\n\
+             they do not all come to the first reference server at once. With 0s it is 0s below 5,000 agents and grows with\n\
              the fleet above.",
         ),
     }

@@ -65,6 +65,7 @@ impl Store {
     /// # Errors
     /// The file cannot be opened, is damaged, or was written by a newer version.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        make_private(file).await?;
         let mut writer = connect(&schema::writer_options(file)).await?;
         schema::migrate(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
@@ -203,6 +204,12 @@ impl Store {
         transaction.rollback().await.ok();
         result
     }
+}
+
+/// The file is ours alone, wherever it lies: SQLite gives its other files the mode of the first.
+async fn make_private(file: &Path) -> Result<(), StoreError> {
+    let made = tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file).await;
+    made.map(drop).map_err(|error| StoreError::doing("open the database")(error.into()))
 }
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {

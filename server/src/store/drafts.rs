@@ -21,7 +21,7 @@ pub struct Draft {
     pub settings: Settings,
     /// The present assignment, read in the same snapshot.
     pub assigned: Option<Held>,
-    /// Whether assigning the draft would make anything.
+    /// Whether the draft differs from it; before the first one, from the default settings.
     pub differs: bool,
     /// The last change; `None` before the first.
     pub changed: Option<Changed>,
@@ -186,7 +186,7 @@ pub(super) async fn read_row(connection: &mut SqliteConnection) -> Result<DraftR
     let assigned = present_held(connection).await?;
     let draft = Draft {
         etag: Etag::of(n_changes, encoded.digest()),
-        differs: assigned.is_none_or(|held| held.digest != encoded.digest()),
+        differs: differs(assigned, &encoded),
         settings,
         assigned,
         changed,
@@ -225,10 +225,18 @@ pub(super) async fn save(
     .map_err(StoreError::doing("save the draft"))?;
     Ok(Draft {
         etag: Etag::of(n_changes, encoded.digest()),
-        differs: row.draft.assigned.is_none_or(|held| held.digest != encoded.digest()),
+        differs: differs(row.draft.assigned, &encoded),
         settings,
         assigned: row.draft.assigned,
         // As the row has it, so that everyone reads the same.
         changed: Some(Changed { at: time_from_row(changed_at), ..changed }),
     })
+}
+
+fn differs(assigned: Option<Held>, draft: &EncodedSettings) -> bool {
+    let digest = match assigned {
+        Some(held) => held.digest,
+        None => EncodedSettings::encode(&Settings::default()).digest(),
+    };
+    digest != draft.digest()
 }

@@ -2,6 +2,7 @@
 //!
 //! The statements in the other files of the store are plain SQL.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn writer_options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
-        .create_if_missing(true)
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -59,7 +60,9 @@ pub(super) fn is_full(error: &sqlx::Error) -> bool {
     // The shared memory of the write-ahead log could not grow.
     const SQLITE_IOERR_SHMSIZE: i32 = 4874;
     const SQLITE_FULL: i32 = 13;
-    result_code(error).is_some_and(|code| code & 0xff == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE)
+    let no_space = matches!(error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull);
+    no_space
+        || result_code(error).is_some_and(|code| code & 0xff == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE)
 }
 
 /// Result codes that mean "the disk fails, or the file is damaged", rather than a mistake of ours.
@@ -70,7 +73,8 @@ pub(super) fn is_disk_failure(error: &sqlx::Error) -> bool {
     const SQLITE_CANTOPEN: i32 = 14;
     const SQLITE_NOTADB: i32 = 26;
     let codes = [SQLITE_READONLY, SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB];
-    result_code(error).is_some_and(|code| codes.contains(&(code & 0xff)))
+    matches!(error, sqlx::Error::Io(_))
+        || result_code(error).is_some_and(|code| codes.contains(&(code & 0xff)))
 }
 
 fn result_code(error: &sqlx::Error) -> Option<i32> {

@@ -123,6 +123,8 @@ async fn what_was_saved_survives_a_crash() {
     let opened = Opened::new().await;
     let fleet_id = opened.store.fleet_id();
     let draft = edit(&opened.store, "a.example").await;
+    let mode = std::fs::metadata(opened.folder.path().join("landmark.db-wal")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     let assigned = opened.store.assign(Some(&draft.etag), &signature("first")).await.unwrap();
     let draft = edit(&opened.store, "b.example").await;
 
@@ -167,7 +169,8 @@ async fn of_two_who_edit_at_once_the_second_gets_the_present_draft() {
 async fn an_etag_is_never_used_twice_even_when_settings_come_back() {
     let Opened { store, folder: _folder } = Opened::new().await;
     let before = store.draft().await.unwrap();
-    edit(&store, "a.example").await;
+    assert!(!before.differs);
+    assert!(edit(&store, "a.example").await.differs);
     let after = store.discard_draft(None, now()).await.unwrap();
     assert_eq!(after.settings, before.settings);
     assert_ne!(after.etag, before.etag);
