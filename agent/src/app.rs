@@ -77,11 +77,12 @@ struct Disk {
 pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Result<Running> {
     let folder = config.state_dir.clone();
     let limits = Limits { allow_loopback: config.allow_loopback };
+    let machine_name = config.machine_name.clone();
     let state = spawn_blocking(move || {
         // Nothing is made for a machine that is no agent.
         Disk::identity(&folder)?;
         let state = StateDir::open(folder)?;
-        let disk = Disk::read(state.path(), limits)?;
+        let disk = Disk::read(state.path(), limits, machine_name.as_deref())?;
         anyhow::Ok((state, disk))
     });
     let (state, disk) = state.await??;
@@ -171,9 +172,9 @@ impl Running {
 }
 
 impl Disk {
-    fn read(folder: &Path, limits: Limits) -> anyhow::Result<Self> {
+    fn read(folder: &Path, limits: Limits, machine_name: Option<&str>) -> anyhow::Result<Self> {
         let identity = Self::identity(folder)?;
-        let machine = Machine::read()?;
+        let machine = Machine::read(machine_name)?;
         let (ledger, damages) = Ledger::open(folder, limits);
         let disk = FileDisk::new(folder);
         let (outbox, found) = Outbox::open(disk, outbox::ring::Limits::default(), outbox::task::new_id())

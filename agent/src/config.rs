@@ -38,6 +38,8 @@ const MAX_ADDRESSES: usize = 16;
 pub struct Config {
     /// Where everything lies that must outlive the process.
     pub state_dir: PathBuf,
+    /// Under which this machine reports, instead of its host name.
+    pub machine_name: Option<String>,
     /// Instead of the addresses that the server named at enrolment.
     pub server_addresses: Option<Vec<ServerAddress>>,
     /// Of one address.
@@ -122,6 +124,11 @@ fn declare(r: &mut Reader) -> Config {
         "Where the agent's key, what it holds and what it has not reported yet lie. Never copy it to another machine: \
          enrol that one by itself.",
     );
+    let machine_name = r.optional_string(
+        "machine.name",
+        "reception-3",
+        "The name under which this machine reports. Without it, its host name.",
+    );
     let server_addresses = declare_addresses(r);
     let connect_timeout = r.duration(
         "link.connect-timeout",
@@ -145,6 +152,7 @@ fn declare(r: &mut Reader) -> Config {
     Config {
         control_socket: control_socket.unwrap_or_else(|| state_dir.join(SOCKET)),
         state_dir,
+        machine_name,
         server_addresses,
         connect_timeout,
         allow_loopback,

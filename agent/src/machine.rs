@@ -48,12 +48,16 @@ pub enum MachineError {
 }
 
 impl Machine {
-    /// Looks around.
+    /// Looks around. `name` is what the machine is called, instead of its host name.
     ///
     /// # Errors
     /// The boot cannot be identified. A fact that cannot be found out is left empty.
-    pub fn read() -> Result<Self, MachineError> {
-        Ok(Self { boot_id: platform::boot_id()?, facts: clean(platform::facts()) })
+    pub fn read(name: Option<&str>) -> Result<Self, MachineError> {
+        let mut facts = platform::facts();
+        if let Some(name) = name {
+            name.clone_into(&mut facts.host_name);
+        }
+        Ok(Self { boot_id: platform::boot_id()?, facts: clean(facts) })
     }
 }
 
@@ -76,11 +80,17 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_name_and_a_boot() {
-        let machine = Machine::read().unwrap();
-        assert_eq!(machine.boot_id, Machine::read().unwrap().boot_id);
+        let machine = Machine::read(None).unwrap();
+        assert_eq!(machine.boot_id, Machine::read(None).unwrap().boot_id);
         assert!(!machine.facts.host_name.is_empty());
         assert!(!machine.facts.operating_system.is_empty());
         assert_eq!(machine.facts.agent_version, AGENT_VERSION);
+    }
+
+    #[test]
+    fn an_owner_may_call_it_otherwise() {
+        let machine = Machine::read(Some("reception-3")).unwrap();
+        assert_eq!(machine.facts.host_name, "reception-3");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl<'a> Stage<'a> {
     /// Enrols and starts one agent.
     pub(crate) async fn enter(&mut self, name: &'static str) -> Result<()> {
         let mut agent = Agent::new(self.scratch, name)?;
-        // NAME
+        agent.set("machine.name", name);
         agent.enroll(&self.server.join_string().await?).await?.success()?;
         agent.start().await?;
         agent.wait_until_online(&self.server.ctl()).await?;

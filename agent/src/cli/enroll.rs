@@ -21,7 +21,7 @@ pub(crate) async fn enroll(config: &Config, args: EnrollArgs) -> anyhow::Result<
     let text = join_string(args.join_string, args.join_file.as_deref())?;
     let ticket: JoinTicket = text.parse()?;
     let state = StateDir::open(&config.state_dir)?;
-    let facts = Machine::read()?.facts;
+    let facts = Machine::read(config.machine_name.as_deref())?.facts;
     let connector = TcpConnector { connect_timeout: config.connect_timeout };
     let identity = enroll_machine(state.path(), &ticket, &facts, &connector, args.force).await?;
     let addresses: Vec<String> = identity.addresses.iter().map(ToString::to_string).collect();
