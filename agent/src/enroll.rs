@@ -75,8 +75,8 @@ pub enum EnrollError {
         /// Who answered.
         address: ServerAddress,
     },
-    /// The server does not take the token.
-    #[error("{message}; make a new join string on the server: landmarkctl tokens create")]
+    /// The server does not take the token, and says what to do about it.
+    #[error("{message}")]
     Token {
         /// As the server says it.
         message: String,

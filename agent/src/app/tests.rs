@@ -252,7 +252,7 @@ async fn a_drain_is_obeyed_exactly() {
     let reconnect_after = Duration::from_millis(700);
     let told = Instant::now();
     session.say(ServerMessage::Drain { reason: "an update".into(), reconnect_after }).await;
-    agent.link(|link| link.reason.as_deref() == Some("the server is stopping: an update")).await;
+    agent.link(|link| link.reason.as_deref() == Some("asked to come back later: an update")).await;
     let (_, _) = setup.plane.accept().await;
     assert!(told.elapsed() >= reconnect_after);
     agent.stop().await;

@@ -112,7 +112,7 @@ async fn a_server_of_another_authority_never_sees_the_token() {
 #[tokio::test]
 async fn every_refusal_has_its_way_out() {
     for (status, expected, exit) in [
-        (Status::permission_denied("this token has expired"), "tokens create", Exit::Privilege),
+        (Status::permission_denied("this token has expired"), "this token has expired", Exit::Privilege),
         (Status::resource_exhausted("too many failures"), "run this again later", Exit::TemporaryFailure),
         (Status::invalid_argument("a bad request"), "the server refused: a bad request", Exit::Unavailable),
     ] {

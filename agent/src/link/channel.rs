@@ -1,6 +1,8 @@
 //! One HTTP/2 connection, as the generated client wants it. It has no reconnect of its own: when it ends, it ends.
 
+use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use landmark_daemon::error::Chain;
 use landmark_proto::message::MAX_MESSAGE_BYTES;
 use landmark_proto::wire::fleet_client::FleetClient;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -128,16 +131,29 @@ where
     }
 }
 
-/// An error of hyper with its cause, which its own text leaves out.
-fn describe(error: &hyper::Error) -> String {
-    landmark_daemon::error::Chain(error).to_string()
+/// What broke a connection, for people: the system's own word for it if there is one.
+fn describe(error: &(dyn Error + 'static)) -> String {
+    let mut of_the_system = None;
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        of_the_system = error.downcast_ref::<io::Error>().or(of_the_system);
+        cause = error.source();
+    }
+    match of_the_system {
+        // rustls says the same in more words, with a link to its manual.
+        Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection".to_owned()
+        }
+        Some(error) => error.to_string(),
+        None => Chain(error).to_string(),
+    }
 }
 
 /// Why a call ended, as the retry table wants it.
 pub fn end_of(status: &tonic::Status) -> End {
     // A status that the client made of a broken connection has that as its source; the server's own has none.
-    if let Some(source) = std::error::Error::source(status) {
-        return End::Closed(landmark_daemon::error::Chain(source).to_string());
+    if let Some(source) = status.source() {
+        return End::Closed(describe(source));
     }
     let push_back = status.get_details_retry_info().and_then(|info| info.retry_delay);
     End::Status { code: status.code(), message: clean(status.message()), push_back }
@@ -168,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_status_made_of_a_broken_connection_is_no_word_of_the_server() {
-        let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let broken = io::Error::from(io::ErrorKind::ConnectionReset);
         let status = Status::from_error(Box::new(broken));
         assert_eq!(end_of(&status), End::Closed("connection reset".into()));
     }

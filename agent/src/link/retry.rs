@@ -53,7 +53,7 @@ impl fmt::Display for End {
             Self::Closed(why) => write!(f, "connection lost: {why}"),
             Self::Protocol(why) => write!(f, "the server broke the protocol: {why}"),
             Self::Local(why) => f.write_str(why),
-            Self::Drained { reason, .. } => write!(f, "the server is stopping: {reason}"),
+            Self::Drained { reason, .. } => write!(f, "asked to come back later: {reason}"),
             Self::Revoked(reason) => write!(f, "this agent was removed from its fleet: {reason}"),
         }
     }
