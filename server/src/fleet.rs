@@ -36,7 +36,7 @@ mod session;
 mod slots;
 pub mod telemetry;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod writer;
 
 pub use self::agent::{Agent, AssignmentState, Boots, Refused, Reported};

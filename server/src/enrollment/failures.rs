@@ -19,6 +19,7 @@ const MAX_ADDRESSES: usize = 10_000;
 pub(super) struct Failures {
     /// When the failures of an address will be forgotten; every failure adds an interval.
     forgotten_at: HashMap<IpAddr, Instant>,
+    swept_at: Option<Instant>,
 }
 
 impl Failures {
@@ -39,12 +40,21 @@ impl Failures {
     /// Notes a failure.
     pub(super) fn note(&mut self, address: IpAddr, now: Instant) {
         if self.forgotten_at.len() >= MAX_ADDRESSES {
-            self.forgotten_at.retain(|_, at| *at > now);
+            self.sweep(now);
         }
         // With so many others failing at once, one more address costs only what it costs.
         if self.forgotten_at.len() < MAX_ADDRESSES || self.forgotten_at.contains_key(&address) {
             let debt = self.debt(address, now) + INTERVAL;
             self.forgotten_at.insert(address, now + debt);
+        }
+    }
+
+    /// Forgets what is over; not for every failure, for it looks at everyone.
+    fn sweep(&mut self, now: Instant) {
+        let is_swept = self.swept_at.is_some_and(|at| now.saturating_duration_since(at) < INTERVAL);
+        if !is_swept {
+            self.swept_at = Some(now);
+            self.forgotten_at.retain(|_, at| *at > now);
         }
     }
 

@@ -84,6 +84,9 @@ impl Stream for Messages {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut inner = self.0.inner();
+        if inner.finished {
+            return Poll::Ready(None);
+        }
         match inner.slots.take(Instant::now()) {
             Next::Message(message) => Poll::Ready(Some(Ok(server_message_to_wire(&message)))),
             Next::End(end) => {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use landmark_proto::ids::{Epoch, Sequence};
 use landmark_proto::message::{
-    AgentMessage, AssignmentOutcome, AssignmentResult, Hello, LocationReports, Welcome,
+    AgentMessage, AssignmentOutcome, AssignmentResult, Hello, LocationReports, ServerMessage, Welcome,
 };
 use landmark_proto::violation::{Path, Violations};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -65,7 +65,9 @@ impl Session {
             error!("session panicked; only this agent is affected");
             End::Panicked
         });
-        self.outbound.end(end.clone());
+        let farewell =
+            (end == End::Removed).then(|| ServerMessage::Revoked { reason: End::Removed.to_string() });
+        self.outbound.with(|slots| slots.end(end.clone(), farewell, std::time::Instant::now()));
         let now = SystemTime::now();
         let note = |agent: &mut Agent| agent.connection_since = Some(now);
         self.shared.registry.close_session(agent_id, &self.outbound, note);
@@ -246,14 +248,14 @@ impl Session {
         let now = std::time::Instant::now();
         if !self.outbound.with(|slots| slots.begin_reports()) {
             telemetry::reports_deferred();
-            self.outbound.with(|slots| slots.defer(&reports, DEFER_SECOND, now));
+            self.outbound.with(|slots| slots.defer(reports.outbox_id, DEFER_SECOND, now));
             return;
         }
         if let Err(Busy(reports)) = self.shared.writer.submit(self.peer.agent_id, reports, &self.outbound) {
             telemetry::reports_deferred();
             self.outbound.with(|slots| {
                 slots.finish_reports();
-                slots.defer(&reports, DEFER_BUSY, now);
+                slots.defer(reports.outbox_id, DEFER_BUSY, now);
             });
         }
     }

@@ -5,10 +5,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use landmark_proto::ids::{OutboxId, PushId};
+use landmark_proto::ids::{OutboxId, PushId, Sequence};
 use landmark_proto::message::{
-    Assignment, AssignmentOutcome, AssignmentResult, LocationReports, ReportAck, ServerMessage, Tuning,
-    Welcome,
+    Assignment, AssignmentOutcome, AssignmentResult, ReportAck, ServerMessage, Tuning, Welcome,
 };
 use landmark_proto::revision::{Held, Revision};
 use landmark_proto::violation::{Path, Violations};
@@ -102,10 +101,12 @@ impl Slots {
         self.waits(now);
     }
 
-    /// Asks for a batch again, a little later.
-    pub(super) fn defer(&mut self, batch: &LocationReports, slow_down: Duration, now: Instant) {
-        // Of an outbox that nothing was committed of, everything is still to be sent.
-        self.ack(ReportAck { outbox_id: batch.outbox_id, next: batch.first, slow_down }, now);
+    /// Asks for a batch again, a little later: repeats what is committed, and nothing that is in flight.
+    pub(super) fn defer(&mut self, outbox_id: OutboxId, slow_down: Duration, now: Instant) {
+        let acked = self.acked.filter(|acked| acked.outbox_id == outbox_id);
+        // Below 0 there is nothing: of an outbox that we know nothing of, everything is still to be sent.
+        let next = acked.map_or(Sequence::default(), |acked| acked.next);
+        self.ack(ReportAck { outbox_id, next, slow_down }, now);
     }
 
     pub(super) fn heartbeat(&mut self, server_time: SystemTime, now: Instant) {

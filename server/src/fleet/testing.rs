@@ -168,6 +168,18 @@ async fn listen(
     address
 }
 
+/// Some assignments, each unlike the others.
+pub(crate) async fn assignments<const N: usize>() -> [Published; N] {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("landmark.db")).await.unwrap();
+    let publisher = Publisher::new(None);
+    let mut assignments = Vec::new();
+    for _ in 0..N {
+        assignments.push(publish_next(&store, &publisher).await);
+    }
+    assignments.try_into().unwrap()
+}
+
 /// Makes another assignment, unlike all before, and publishes it.
 pub(crate) async fn publish_next(store: &Store, publisher: &Publisher) -> Published {
     let (at, by) = (SystemTime::now(), Author::from("test".to_owned()));
@@ -189,7 +201,7 @@ pub(crate) async fn publish_next(store: &Store, publisher: &Publisher) -> Publis
 pub(crate) struct TestAgent {
     pub(crate) agent_id: AgentId,
     pub(crate) tls: ClientConfig,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl TestAgent {
@@ -213,10 +225,9 @@ impl TestAgent {
     pub(crate) async fn welcomed(&self, hello: Hello) -> (TestSession, Welcome) {
         let mut session = self.silent().await.unwrap();
         session.say(AgentMessage::Hello(Box::new(hello))).await;
-        match session.hear().await {
-            ServerMessage::Welcome(welcome) => (session, welcome),
-            other => panic!("{other:?}"),
-        }
+        let next = session.hear().await;
+        let ServerMessage::Welcome(welcome) = next else { panic!("{next:?}") };
+        (session, welcome)
     }
 
     /// The same for an agent that holds nothing.
@@ -264,10 +275,9 @@ impl TestSession {
     }
 
     pub(crate) async fn hear_assignment(&mut self) -> Assignment {
-        match self.hear().await {
-            ServerMessage::Assignment(assignment) => assignment,
-            other => panic!("{other:?}"),
-        }
+        let next = self.hear().await;
+        let ServerMessage::Assignment(assignment) = next else { panic!("{next:?}") };
+        assignment
     }
 
     /// Whether nothing is said for a while.

@@ -30,10 +30,9 @@ impl TestSession {
     }
 
     async fn hear_ack(&mut self) -> ReportAck {
-        match self.hear().await {
-            ServerMessage::ReportAck(ack) => ack,
-            other => panic!("{other:?}"),
-        }
+        let next = self.hear().await;
+        let ServerMessage::ReportAck(ack) = next else { panic!("{next:?}") };
+        ack
     }
 }
 
@@ -156,6 +155,7 @@ async fn a_removed_agent_is_thrown_out_and_stays_out() {
 
     let mut session = agent.silent().await.unwrap();
     session.say(AgentMessage::Hello(Box::new(hello(None)))).await;
+    assert!(matches!(session.hear().await, ServerMessage::Revoked { .. }));
     assert_eq!(reason_of(&session.end().await.unwrap_err()), "AGENT_REMOVED");
     let renewal = wire::RenewCertificateRequest {
         certificate_request: certificate_request(&KeyPair::generate().unwrap()).into(),
@@ -303,10 +303,9 @@ async fn a_stop_tells_every_agent_when_to_come_back() {
     let started = Instant::now();
     server.stopped().await;
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-    match session.hear().await {
-        ServerMessage::Drain { reconnect_after, .. } => assert!(reconnect_after <= drain_spread),
-        other => panic!("{other:?}"),
-    }
+    let next = session.hear().await;
+    let ServerMessage::Drain { reconnect_after, .. } = next else { panic!("{next:?}") };
+    assert!(reconnect_after <= drain_spread);
     session.end().await.unwrap();
 }
 
@@ -374,6 +373,44 @@ async fn a_certificate_is_renewed_and_its_agent_reminded_when_it_is_due() {
     let nonsense = wire::RenewCertificateRequest { certificate_request: b"x".to_vec().into() };
     let status = old.client().await.renew_certificate(nonsense).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_own_session_only() {
+    let server = TestServer::new().await;
+    let (agent, other) = (server.agent("a").await, server.agent("b").await);
+    let (mut bystander, _) = other.connected().await;
+    let now = SystemTime::now();
+    let outbound = Arc::new(outbound::Outbound::default());
+    let session = session::Session {
+        shared: Arc::clone(&server.fleet.0),
+        peer: PeerIdentity {
+            agent_id: agent.agent_id,
+            fleet_id: server.identity.authority.fleet_id(),
+            pin: server.identity.authority.pin(),
+            not_before: now,
+            not_after: now + LIMIT,
+        },
+        address: None,
+        outbound: Arc::clone(&outbound),
+        hangup: crate::edge::Hangup::default(),
+    };
+    let mut n_read = 0;
+    let inbound = futures_util::stream::poll_fn(|_| {
+        n_read += 1;
+        assert!(n_read < 2, "a bug in a session");
+        std::task::Poll::Ready(Some(Ok(AgentMessage::Hello(Box::new(hello(None))))))
+    });
+    let stream = Messages(Arc::clone(&outbound));
+    let reading = async {
+        use tokio_stream::StreamExt as _;
+        stream.collect::<Vec<_>>().await
+    };
+    let (said, ()) = tokio::join!(reading, session.run(inbound));
+    assert_eq!(said.last().unwrap().as_ref().unwrap_err().code(), Code::Internal);
+    assert!(!server.fleet.registry().agent(agent.agent_id).unwrap().agent.online);
+    bystander.say(AgentMessage::Heartbeat).await;
+    assert!(matches!(bystander.hear().await, ServerMessage::HeartbeatAck { .. }));
 }
 
 #[tokio::test]

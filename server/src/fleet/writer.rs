@@ -234,3 +234,63 @@ fn first_rows(submissions: &[Submission], max: usize) -> usize {
     };
     submissions.iter().take_while(is_within).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use landmark_proto::ids::{BootId, EvaluationId, OutboxId, Sequence};
+    use landmark_proto::location::{Basis, Location, LocationReport, Trigger, Verdict};
+    use landmark_proto::message::MAX_REPORT_BATCH;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::Agents;
+
+    fn batch(n_records: usize) -> LocationReports {
+        let report = LocationReport {
+            at: SystemTime::UNIX_EPOCH,
+            boot_id: BootId::from_uuid(Uuid::nil()),
+            since_boot: Duration::ZERO,
+            verdict: Verdict { location: Location::External, basis: Basis::ListDisabled },
+            triggers: vec![Trigger::Start],
+            revision: None,
+            evaluation: EvaluationId::new(1),
+            decided_in: Duration::ZERO,
+        };
+        let outbox_id = OutboxId::from_uuid(Uuid::nil());
+        LocationReports { outbox_id, first: Sequence::default(), reports: vec![report; n_records] }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_and_the_rest_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("landmark.db")).await.unwrap();
+        let registry = Registry::new(Agents::default(), None);
+        let (writer, task) = new(store, registry);
+        let agent_id = AgentId::from_uuid(Uuid::nil());
+        let outbound = Arc::new(Outbound::default());
+        let submit = |n_records| writer.submit(agent_id, batch(n_records), &outbound);
+        for _ in 0..WAITING_ROWS / MAX_REPORT_BATCH {
+            submit(MAX_REPORT_BATCH).unwrap();
+        }
+        let Busy(given_back) = submit(1).unwrap_err();
+        assert_eq!(given_back, batch(1));
+        // What is written makes room, also when it is nobody's.
+        let stop = CancellationToken::new();
+        stop.cancel();
+        task.run(stop).await;
+        assert_eq!(writer.room.available_permits(), WAITING_ROWS);
+    }
+
+    #[tokio::test]
+    async fn a_batch_takes_as_many_as_make_it_full() {
+        let room = Arc::new(Semaphore::new(100));
+        let submission = |n_records| Submission {
+            reports: AgentReports { agent_id: AgentId::from_uuid(Uuid::nil()), reports: batch(n_records) },
+            outbound: Arc::new(Outbound::default()),
+            _room: Arc::clone(&room).try_acquire_owned().unwrap(),
+        };
+        let submissions = [submission(3), submission(3), submission(3)];
+        assert_eq!([1, 3, 4, 6, 7, 100].map(|max| first_rows(&submissions, max)), [1, 1, 2, 2, 3, 3]);
+        assert_eq!(first_rows(&[], 5), 0);
+    }
+}

@@ -48,7 +48,8 @@ pub struct AgentWatch {
 
 impl AgentWatch {
     pub(super) fn new(registry: Registry, filter: AgentFilter, changed_rx: watch::Receiver<Change>) -> Self {
-        let (beginning, present) = (Some(registry.index().last_change()), registry.held());
+        let beginning = Some(registry.index().last_change());
+        let present = registry.held();
         Self {
             registry,
             filter,

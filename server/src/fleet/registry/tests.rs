@@ -1,1 +1,319 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
+use landmark_proto::ids::PushId;
+use landmark_proto::join::SpkiPin;
+use landmark_proto::message::{AssignmentOutcome, AssignmentResult, HostFacts, Rejection, RejectionCode};
+use proptest::prelude::*;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::tally::{Class, Tally};
+use super::*;
+use crate::fleet::slots::Next;
+use crate::fleet::testing::{LIMIT, assignments};
+
+fn id(number: u128) -> AgentId {
+    AgentId::from_uuid(Uuid::from_u128(number))
+}
+
+fn agent(number: u128, host_name: &str) -> Agent {
+    let facts = HostFacts { host_name: host_name.to_owned(), ..HostFacts::default() };
+    Agent::enrolled(id(number), SpkiPin::of(b""), facts, SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH)
+}
+
+fn registry(host_names: &[&str]) -> Registry {
+    let enrolled = host_names.iter().zip(1..).map(|(host_name, number)| agent(number, host_name)).collect();
+    Registry::new(Agents { enrolled, removed: Vec::new() }, None)
+}
+
+impl Registry {
+    fn open(&self, number: u128) -> Arc<Outbound> {
+        let session = Arc::new(Outbound::default());
+        self.open_session(id(number), &session, |_, _| ()).unwrap();
+        session
+    }
+
+    fn apply(&self, number: u128, held: Held) {
+        self.note(id(number), |agent| {
+            agent.answer(&AssignmentResult {
+                push_id: PushId::new(1),
+                offered: held,
+                outcome: AssignmentOutcome::Applied,
+            })
+        });
+    }
+
+    fn rename(&self, number: u128, host_name: &str) {
+        self.note(id(number), |agent| {
+            host_name.clone_into(&mut agent.facts.host_name);
+            true
+        });
+    }
+
+    fn names(&self, filter: &AgentFilter) -> Vec<String> {
+        let page = self.list(filter, None, 1_000);
+        page.agents.iter().map(|view| view.agent.facts.host_name.clone()).collect()
+    }
+}
+
+#[test]
+fn a_list_is_in_order_and_comes_in_parts() {
+    let registry = registry(&["web-2", "Web-1", "db", "web-1", "app"]);
+    let all = registry.names(&AgentFilter::default());
+    assert_eq!(all, ["app", "db", "Web-1", "web-1", "web-2"]);
+    let filter = AgentFilter::default().with_text("WEB");
+    let (mut parts, mut after) = (Vec::new(), None);
+    loop {
+        let page = registry.list(&filter, after, 1);
+        parts.extend(page.agents.iter().map(|view| view.agent.facts.host_name.clone()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(parts, ["Web-1", "web-1", "web-2"]);
+    registry.rename(3, "zeta");
+    registry.removed(id(5));
+    assert_eq!(registry.names(&AgentFilter::default()), ["Web-1", "web-1", "web-2", "zeta"]);
+}
+
+#[test]
+fn a_list_longer_than_a_scan_is_whole() {
+    let enrolled = (1..=5_000).map(|number| agent(number, &format!("host-{number:05}"))).collect();
+    let registry = Registry::new(Agents { enrolled, removed: Vec::new() }, None);
+    let page = registry.list(&AgentFilter::default().with_text("host-04999"), None, 10);
+    assert_eq!((page.agents.len(), page.next), (1, None));
+    let page = registry.list(&AgentFilter::default(), None, 4_999);
+    assert_eq!(page.agents.len(), 4_999);
+    assert_eq!(registry.list(&AgentFilter::default(), page.next, 10).agents.len(), 1);
+}
+
+#[test]
+fn an_agent_is_found_by_what_people_call_it() {
+    let registry = registry(&["alpha", "beta", "Beta", "0000"]);
+    registry.enrolled(agent(0xabcd_0000_0000_0000_0000_0000_0000_0000, "gamma"));
+    let found = |text: &str| registry.find(text).map(|view| view.agent.agent_id);
+    assert_eq!(found("alpha"), Ok(id(1)));
+    assert_eq!(found(" ALPHA "), Ok(id(1)));
+    assert_eq!(found(&id(2).to_string()), Ok(id(2)));
+    assert_eq!(found("abcd"), Ok(id(0xabcd_0000_0000_0000_0000_0000_0000_0000)));
+    assert_eq!(found("ABCD0000-00"), Ok(id(0xabcd_0000_0000_0000_0000_0000_0000_0000)));
+    assert_eq!(found("0000"), Ok(id(4)), "a host name goes before the beginning of an id");
+    assert!(matches!(found("beta"), Err(FindError::Ambiguous { first, .. }) if first == [id(2), id(3)]));
+    assert!(matches!(found("00000000"), Err(FindError::Ambiguous { first, .. }) if first.len() == 4));
+    for nobody in ["", "delta", "abce", &"0".repeat(33), "alph", "é"] {
+        assert!(matches!(found(nobody), Err(FindError::NotFound { .. })), "{nobody}");
+    }
+}
+
+#[tokio::test]
+async fn an_assignment_is_offered_to_those_who_are_connected() {
+    let ([first, second], registry) = (assignments().await, registry(&["a", "b", "c"]));
+    let (a, _b) = (registry.open(1), registry.open(2));
+    registry.publish(&second, Duration::ZERO);
+    registry.publish(&first, Duration::ZERO);
+    let progress = registry.progress().unwrap();
+    assert_eq!(progress.revision, second.held().revision, "an older one does not come back");
+    assert_eq!((progress.n_pending, progress.n_offline, progress.n_agents()), (2, 1, 3));
+    registry.apply(1, second.held());
+    registry.close_session(id(2), &_b, |_| ());
+    let progress = registry.progress().unwrap();
+    assert_eq!((progress.n_applied, progress.n_pending, progress.n_offline), (1, 0, 2));
+    assert!(progress.is_done());
+    assert!(a.with(|slots| matches!(slots.take(Instant::now()), Next::Nothing)), "before its welcome");
+}
+
+#[tokio::test]
+async fn a_closed_session_that_was_superseded_changes_nothing() {
+    let registry = registry(&["a"]);
+    let (older, newer) = (registry.open(1), registry.open(1));
+    assert_eq!(older.state().0, Some(End::Superseded));
+    registry.close_session(id(1), &older, |_| ());
+    assert_eq!(registry.n_online(), 1);
+    registry.close_session(id(1), &newer, |_| ());
+    assert_eq!(registry.n_online(), 0);
+}
+
+#[test]
+fn statuses_are_written_once_however_often_they_change() {
+    let registry = registry(&["a", "b"]);
+    assert!(!registry.has_unwritten(), "what was read is written");
+    for number in 0..100 {
+        registry.rename(1, &format!("a-{number}"));
+    }
+    registry.note(id(2), |_| false);
+    let taken = registry.take_unwritten(10);
+    assert_eq!(taken.iter().map(|agent| agent.facts.host_name.as_str()).collect::<Vec<_>>(), ["a-99"]);
+    assert!(!registry.has_unwritten());
+    registry.put_back_unwritten(&taken);
+    assert_eq!(registry.take_unwritten(10).len(), 1);
+    registry.put_back_unwritten(&taken);
+    registry.removed(id(1));
+    assert!(!registry.has_unwritten(), "nobody writes a removed agent");
+}
+
+async fn next(watch: &mut AgentWatch) -> String {
+    match timeout(LIMIT, watch.next()).await.unwrap() {
+        AgentEvent::Changed(view) => view.agent.facts.host_name.clone(),
+        AgentEvent::Gone(agent_id) => format!("gone {}", agent_id.as_uuid().as_u128()),
+        AgentEvent::Synced => "synced".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_follower_sees_what_is_there_and_then_every_change_once() {
+    let registry = registry(&["a", "b", "x"]);
+    let mut watch = registry.watch(AgentFilter::default().with_text("a"));
+    assert_eq!(next(&mut watch).await, "a");
+    assert_eq!(next(&mut watch).await, "synced");
+    // What changes many times while nobody looks is told once, in its newest state.
+    for number in 0..1_000 {
+        registry.rename(1, &format!("a-{number}"));
+    }
+    registry.rename(2, "also a");
+    assert_eq!(next(&mut watch).await, "a-999");
+    assert_eq!(next(&mut watch).await, "also a");
+    registry.rename(2, "b");
+    assert_eq!(next(&mut watch).await, "gone 2");
+    registry.removed(id(3));
+    registry.removed(id(1));
+    assert_eq!(next(&mut watch).await, "gone 1", "nobody was told of the third");
+}
+
+#[tokio::test]
+async fn a_follower_of_an_empty_fleet_is_in_step_at_once() {
+    let registry = registry(&[]);
+    let mut watch = registry.watch(AgentFilter::default());
+    assert_eq!(next(&mut watch).await, "synced");
+    registry.enrolled(agent(1, "first"));
+    assert_eq!(next(&mut watch).await, "first");
+}
+
+#[tokio::test]
+async fn a_follower_is_told_of_everyone_again_when_the_assignment_changes() {
+    let ([published], registry) = (assignments().await, registry(&["a"]));
+    let mut watch = registry.watch(AgentFilter::default());
+    assert_eq!((next(&mut watch).await, next(&mut watch).await), ("a".to_owned(), "synced".to_owned()));
+    registry.publish(&published, Duration::ZERO);
+    let next = timeout(LIMIT, watch.next()).await.unwrap();
+    let AgentEvent::Changed(view) = next else { panic!("{next:?}") };
+    assert_eq!(view.state, AssignmentState::Behind);
+}
+
+#[tokio::test]
+async fn progress_is_followed_to_its_end() {
+    let ([first, second], registry) = (assignments().await, registry(&["a", "b"]));
+    let _sessions = (registry.open(1), registry.open(2));
+    registry.publish(&first, Duration::ZERO);
+    let mut watch = registry.watch_progress(first.held().revision);
+    let counts = async |watch: &mut ProgressWatch| {
+        let progress = timeout(LIMIT, watch.next()).await.unwrap()?;
+        Some((progress.n_applied, progress.n_pending, progress.superseded_by.map(Revision::get)))
+    };
+    assert_eq!(counts(&mut watch).await, Some((0, 2, None)));
+    registry.apply(1, first.held());
+    assert_eq!(counts(&mut watch).await, Some((1, 1, None)));
+    registry.publish(&second, Duration::ZERO);
+    assert_eq!(counts(&mut watch).await, Some((1, 1, Some(2))), "with the last counts that were seen");
+    assert_eq!(counts(&mut watch).await, None);
+    let mut late = registry.watch_progress(first.held().revision);
+    assert_eq!(counts(&mut late).await, Some((0, 0, Some(2))));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Enroll(u128),
+    Open(u128),
+    Close(u128),
+    Apply(u128),
+    Reject(u128),
+    Remove(u128),
+    Publish,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let agent = || 1_u128..8;
+    let step = prop_oneof![
+        agent().prop_map(Step::Enroll),
+        agent().prop_map(Step::Open),
+        agent().prop_map(Step::Close),
+        agent().prop_map(Step::Apply),
+        agent().prop_map(Step::Reject),
+        agent().prop_map(Step::Remove),
+        Just(Step::Publish),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+/// Counts everyone anew, the slow and obvious way.
+fn recounted(registry: &Registry) -> (Tally, usize, usize) {
+    let (mut tally, mut n_online) = (Tally::default(), 0);
+    let agents = registry.list(&AgentFilter::default(), None, usize::MAX).agents;
+    for view in &agents {
+        tally.add(view.agent.agent_id, Class::of(&view.agent, registry.held()));
+        n_online += usize::from(view.agent.online);
+    }
+    (tally, n_online, agents.len())
+}
+
+#[test]
+fn counters_and_followers_agree_with_what_is_there() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let published: [Published; 4] = runtime.block_on(assignments());
+    let config = ProptestConfig::with_cases(64);
+    proptest!(config, |(steps in steps())| {
+        let registry = registry(&[]);
+        let mut sessions: BTreeMap<u128, Arc<Outbound>> = BTreeMap::new();
+        let mut unpublished = published.iter();
+        // A follower that reads now and then.
+        let mut watch = registry.watch(AgentFilter::default());
+        let mut followed = BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Enroll(number) if !registry.was_removed(id(number)) => {
+                    registry.enrolled(agent(number, "host"));
+                }
+                Step::Open(number) => {
+                    let session = Arc::new(Outbound::default());
+                    if registry.open_session(id(number), &session, |_, _| ()).is_ok() {
+                        sessions.insert(number, session);
+                    }
+                }
+                Step::Close(number) => if let Some(session) = sessions.remove(&number) {
+                    registry.close_session(id(number), &session, |_| ());
+                },
+                Step::Apply(number) => if let Some(held) = registry.held() {
+                    registry.apply(number, held);
+                },
+                Step::Reject(number) => if let Some(offered) = registry.held() {
+                    let rejection = Rejection { code: RejectionCode::Invalid, violations: None, still_held: None };
+                    let outcome = AssignmentOutcome::Rejected(rejection);
+                    let result = AssignmentResult { push_id: PushId::new(1), offered, outcome };
+                    registry.note(id(number), |agent| agent.answer(&result));
+                },
+                Step::Remove(number) => registry.removed(id(number)),
+                Step::Publish => if let Some(published) = unpublished.next() {
+                    registry.publish(published, Duration::ZERO);
+                },
+                Step::Enroll(_) => {}
+            }
+            let (tally, n_online, n_agents) = recounted(&registry);
+            let counted = registry.index().tally().clone();
+            prop_assert_eq!(counted, tally);
+            prop_assert_eq!((registry.n_online(), registry.n_agents()), (n_online, n_agents));
+        }
+        // In the end the follower knows exactly who is there.
+        runtime.block_on(async {
+            while let Ok(event) = timeout(Duration::from_millis(1), watch.next()).await {
+                match event {
+                    AgentEvent::Changed(view) => drop(followed.insert(view.agent.agent_id)),
+                    AgentEvent::Gone(agent_id) => drop(followed.remove(&agent_id)),
+                    AgentEvent::Synced => {}
+                }
+            }
+        });
+        let agents = registry.list(&AgentFilter::default(), None, usize::MAX).agents;
+        prop_assert_eq!(followed, agents.iter().map(|view| view.agent.agent_id).collect::<BTreeSet<_>>());
+    });
+}
