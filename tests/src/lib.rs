@@ -16,6 +16,7 @@ pub mod ports;
 pub mod process;
 pub mod wait;
 
+pub mod grpc;
 pub mod peer;
 pub mod reference;
 pub mod skip;

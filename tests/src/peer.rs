@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
 };
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, version};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, SignatureScheme, version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -59,6 +60,14 @@ impl ClientIdentity {
             key: PrivateKeyDer::from_pem_file(key).context("read the key")?,
         })
     }
+
+    /// Completes a client's configuration with it.
+    pub(crate) fn authenticate(
+        &self,
+        builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    ) -> Result<ClientConfig, rustls::Error> {
+        builder.with_client_auth_cert(vec![self.certificate.clone()], self.key.clone_key())
+    }
 }
 
 /// What came back, until the server closed the connection.
@@ -82,9 +91,7 @@ pub async fn connect(address: SocketAddr, identity: Option<&ClientIdentity>) -> 
         .with_custom_certificate_verifier(Arc::new(BelievesAll(provider)));
     let mut config = match identity {
         None => builder.with_no_client_auth(),
-        Some(ClientIdentity { certificate, key }) => {
-            builder.with_client_auth_cert(vec![certificate.clone()], key.clone_key())?
-        }
+        Some(identity) => identity.authenticate(builder)?,
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     let connection = timeout(LIMIT, async {

@@ -1,4 +1,4 @@
-//! A plain TCP listener that writes down what each visitor sent, and how it left.
+//! A plain TCP listener that writes down what each visitor sent, and how it left. It can stop and come back.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ pub struct Recorder {
     address: SocketAddr,
     visits: Arc<Mutex<Vec<Visit>>>,
     // Dropping it ends the listener and every connection.
-    _tasks: JoinSet<()>,
+    tasks: Option<JoinSet<()>>,
 }
 
 /// One connection.
@@ -41,22 +41,55 @@ pub enum End {
 }
 
 impl Recorder {
-    /// Listens on a port of 127.0.0.1 that the kernel chooses.
+    /// Listens on 127.0.0.1.
     ///
     /// # Errors
     /// It cannot listen.
     pub async fn start() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen")?;
-        let address = listener.local_addr()?;
-        let visits = Arc::new(Mutex::new(Vec::new()));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&visits)));
-        Ok(Self { address, visits, _tasks: tasks })
+        Self::start_on(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// Listens on a port of this address that the kernel chooses.
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub async fn start_on(host: Ipv4Addr) -> Result<Self> {
+        let listener = TcpListener::bind((host, 0)).await.with_context(|| format!("listen on {host}"))?;
+        let mut recorder = Self { address: listener.local_addr()?, visits: Arc::default(), tasks: None };
+        recorder.serve(listener);
+        Ok(recorder)
+    }
+
+    /// Ends the listener and every connection; returns once its port refuses.
+    pub async fn stop(&mut self) {
+        if let Some(mut tasks) = self.tasks.take() {
+            tasks.shutdown().await;
+        }
+    }
+
+    /// Listens on the same port again.
+    ///
+    /// # Errors
+    /// Somebody else has the port.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.stop().await;
+        let listener = TcpListener::bind(self.address).await;
+        self.serve(listener.with_context(|| format!("listen on {} again", self.address))?);
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        self.tasks.get_or_insert_default().spawn(accept(listener, Arc::clone(&self.visits)));
     }
 
     /// All visits so far, in the order in which they began.
@@ -124,6 +157,15 @@ mod tests {
         silent.set_zero_linger().unwrap();
         drop(silent);
         wait_for(&recorder, 1, Visit { received: Vec::new(), end: End::Reset }).await;
+    }
+
+    #[tokio::test]
+    async fn refuses_while_it_is_stopped() {
+        let mut recorder = Recorder::start().await.unwrap();
+        recorder.stop().await;
+        assert!(TcpStream::connect(recorder.address()).await.is_err());
+        recorder.restart().await.unwrap();
+        TcpStream::connect(recorder.address()).await.map(drop).unwrap();
     }
 
     async fn wait_for(recorder: &Recorder, index: usize, expected: Visit) {
