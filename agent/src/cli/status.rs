@@ -84,7 +84,7 @@ pub(crate) fn render(status: &Value) -> String {
         lines.line("Certificate", &format!("{tense} {}", text(&status["certificate_expires_at"])));
     }
     for damage in status["ledger_damage"].as_array().into_iter().flatten() {
-        lines.line("Warning", text(damage));
+        lines.line("Warning", &format!("at the start: {}", text(damage)));
     }
     lines.text
 }

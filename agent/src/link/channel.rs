@@ -136,7 +136,8 @@ fn describe(error: &(dyn Error + 'static)) -> String {
     let mut of_the_system = None;
     let mut cause = Some(error);
     while let Some(error) = cause {
-        of_the_system = error.downcast_ref::<io::Error>().or(of_the_system);
+        let of_http2 = error.downcast_ref::<h2::Error>().and_then(h2::Error::get_io);
+        of_the_system = error.downcast_ref::<io::Error>().or(of_http2).or(of_the_system);
         cause = error.source();
     }
     match of_the_system {

@@ -71,7 +71,7 @@ fn what_is_wrong_stands_out() {
     History      1000 changes of location not yet at the server, 1 change lost
     Warning      the disk does not take the history: 2 changes in memory only
     Certificate  ended 2026-11-20T00:00:00Z
-    Warning      /x/ledger cannot be used: its header is damaged
+    Warning      at the start: /x/ledger cannot be used: its header is damaged
     "#);
 }
 
