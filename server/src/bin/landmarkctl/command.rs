@@ -142,7 +142,8 @@ impl Run {
 /// Asks before something that cannot be undone; without a terminal `--yes` is needed.
 async fn confirm(run: &Run, question: &str, consequence: &str) -> Result<(), Failure> {
     if !run.out.can_ask() {
-        return Err(Failure::usage(format!("{question} Not without a terminal to ask on"))
+        return Err(Failure::usage("this needs a yes, and there is no terminal to ask on")
+            .detail(question)
             .detail(consequence)
             .hint("--yes does not ask"));
     }

@@ -47,9 +47,13 @@ pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure
             .into_iter()
             .fold(failure, |failure, problem| failure.problem(place(&name, problem.line), problem.message))
     })?;
-    if sheet.rows.is_empty() && !replace {
-        return Err(Failure::new(Exit::File, format!("{name} names no reference server"))
-            .hint("its lines are host,port; to empty the list: landmarkctl servers import FILE --replace"));
+    // An empty file is a failed export more often than a wish.
+    if sheet.rows.is_empty() {
+        return Err(Failure::new(
+            Exit::File,
+            format!("{name} names no reference server; nothing was changed"),
+        )
+        .hint("its lines are host,port; to empty the list: landmarkctl servers remove HOST…"));
     }
     let mut client = run.client().await?;
     let before = edits::read(&mut client).await?;

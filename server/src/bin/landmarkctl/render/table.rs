@@ -22,6 +22,8 @@ pub(crate) struct Table {
 struct Heading {
     title: &'static str,
     right: bool,
+    /// Never folded: what is copied must stay in one piece.
+    rigid: bool,
 }
 
 /// A text and what it means for the reader.
@@ -60,11 +62,12 @@ impl Cell {
 }
 
 impl Table {
-    /// A title that begins with `>` is of a column of numbers.
+    /// A title that begins with `>` is of a column of numbers, one that begins with `!` of one that is never folded.
     pub(crate) fn new(titles: &[&'static str]) -> Self {
-        let heading = |title: &&'static str| match title.strip_prefix('>') {
-            Some(title) => Heading { title, right: true },
-            None => Heading { title, right: false },
+        let heading = |title: &&'static str| Heading {
+            title: title.trim_start_matches(['>', '!']),
+            right: title.starts_with('>'),
+            rigid: title.starts_with(['>', '!']),
         };
         Self { header: titles.iter().map(heading).collect(), rows: Vec::new() }
     }
@@ -83,7 +86,12 @@ impl Table {
             *width = (*width).max(u16::try_from(heading.title.chars().count()).unwrap_or(u16::MAX));
         }
         table.set_content_arrangement(ContentArrangement::Disabled);
-        Layout(fit(widths, paper.width))
+        let columns: Vec<Extent> = widths
+            .into_iter()
+            .zip(&self.header)
+            .map(|(natural, heading)| Extent { natural, least: heading.least(natural) })
+            .collect();
+        Layout(fit(&columns, paper.width))
     }
 
     /// Lines, each ended.
@@ -153,14 +161,32 @@ impl Tone {
     }
 }
 
-/// Takes from the widest column until all fit, or none can give more.
-fn fit(mut widths: Vec<u16>, available: Option<u16>) -> Vec<u16> {
+/// What a column would like, and what it can be folded to.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    natural: u16,
+    least: u16,
+}
+
+impl Heading {
+    fn width(&self) -> u16 {
+        u16::try_from(self.title.chars().count()).unwrap_or(u16::MAX)
+    }
+
+    fn least(&self, natural: u16) -> u16 {
+        if self.rigid { natural } else { self.width().max(NARROWEST).min(natural) }
+    }
+}
+
+/// Takes from the widest column that can give until all fit.
+fn fit(columns: &[Extent], available: Option<u16>) -> Vec<u16> {
+    let mut widths: Vec<u16> = columns.iter().map(|column| column.natural).collect();
     let Some(available) = available else { return widths };
     let gaps = u32::from(GAP) * u32::try_from(widths.len().saturating_sub(1)).unwrap_or(0);
     loop {
         let needed = widths.iter().map(|width| u32::from(*width)).sum::<u32>() + gaps;
-        let widest = widths.iter_mut().max().filter(|width| **width > NARROWEST);
-        match widest {
+        let foldable = widths.iter_mut().zip(columns).filter(|(width, column)| **width > column.least);
+        match foldable.map(|(width, _)| width).max() {
             Some(width) if needed > u32::from(available) => *width -= 1,
             _ => return widths,
         }
@@ -217,6 +243,17 @@ mod tests {
          1  web.example                  443, 80
         10  a-rather-long-name.of-a-mac  22
             hine.example
+        ");
+    }
+
+    #[test]
+    fn what_is_copied_stays_in_one_piece() {
+        let mut table = Table::new(&["!TOKEN", "DESCRIPTION"]);
+        table.row(vec![Cell::new("01a20945-ff7c-70a3"), Cell::new("for the laptops")]);
+        insta::assert_snapshot!(table.render(&Paper::for_tests(Some(30))), @r"
+        TOKEN               DESCRIPTION
+        01a20945-ff7c-70a3  for the
+                            laptops
         ");
     }
 

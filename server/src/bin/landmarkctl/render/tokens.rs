@@ -6,7 +6,7 @@ use crate::view::token::{Token, TokenState};
 
 /// The table of tokens.
 pub(crate) fn tokens(rows: &[Token], paper: &Paper) -> String {
-    let mut table = Table::new(&["TOKEN", "STATE", ">USED", "EXPIRES", "CREATED", "BY", "DESCRIPTION"]);
+    let mut table = Table::new(&["!TOKEN", "STATE", ">USED", "EXPIRES", "CREATED", "BY", "DESCRIPTION"]);
     for token in rows {
         let state = token.state(paper.now);
         let tone = match state {
@@ -18,7 +18,7 @@ pub(crate) fn tokens(rows: &[Token], paper: &Paper) -> String {
             Cell::toned(state.to_string(), tone),
             Cell::new(format!("{} of {}", token.n_uses, token.max_uses)),
             Cell::new(token.expires_at.map(|time| paper.age(time)).unwrap_or_default()),
-            Cell::new(paper.moment(token.created_at)),
+            Cell::new(token.created_at.map(|time| paper.age(time)).unwrap_or_default()),
             Cell::optional(token.created_by.as_ref()),
             Cell::new(token.description.as_deref().unwrap_or_default()),
         ]);
@@ -49,11 +49,11 @@ mod tests {
             token("t4", 1, true, "2026-11-24T12:00:00Z"),
         ];
         insta::assert_snapshot!(tokens(&rows, &Paper::for_tests(None)), @r"
-        TOKEN  STATE      USED  EXPIRES  CREATED                      BY   DESCRIPTION
-        t1     usable   0 of 5  in 24 h  2026-11-22 12:00 (24 h ago)  mia  laptops
-        t2     used up  5 of 5  in 24 h  2026-11-22 12:00 (24 h ago)  mia  laptops
-        t3     expired  1 of 5  1 h ago  2026-11-22 12:00 (24 h ago)  mia  laptops
-        t4     revoked  1 of 5  in 24 h  2026-11-22 12:00 (24 h ago)  mia  laptops
+        TOKEN  STATE      USED  EXPIRES  CREATED   BY   DESCRIPTION
+        t1     usable   0 of 5  in 24 h  24 h ago  mia  laptops
+        t2     used up  5 of 5  in 24 h  24 h ago  mia  laptops
+        t3     expired  1 of 5  1 h ago  24 h ago  mia  laptops
+        t4     revoked  1 of 5  in 24 h  24 h ago  mia  laptops
         ");
     }
 }
