@@ -14,6 +14,8 @@ use landmark_proto::join::SpkiPin;
 use landmark_proto::wire::{self, admin_server};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::HealthService;
 use tonic_reflection::server::Error as ReflectionError;
 
 use crate::assignments::AssignmentsHandle;
@@ -55,6 +57,8 @@ pub struct Parts {
     pub enrollment: Vec<Address>,
     /// Who may call.
     pub token: ApiToken,
+    /// The one service that answers everyone.
+    pub health: HealthServer<HealthService>,
     /// Ends the streams.
     pub stop: CancellationToken,
 }
@@ -63,8 +67,9 @@ pub struct Parts {
 ///
 /// # Errors
 /// The descriptors of the contract cannot be read, which a test rules out.
-pub async fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
-    let Parts { store, assignments, fleet, max_servers, authority_pin, enrollment, token, stop } = parts;
+pub fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
+    let Parts { store, assignments, fleet, max_servers, authority_pin, enrollment, token, health, stop } =
+        parts;
     let service = service::Service {
         started_at: SystemTime::now(),
         authority_pin,
@@ -74,8 +79,6 @@ pub async fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
         agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
     };
     let admin = admin_server::AdminServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
-    let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<admin_server::AdminServer<service::Service>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

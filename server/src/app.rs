@@ -30,10 +30,13 @@ use crate::store::Store;
 use crate::{admin, assignments, enrollment, fleet, metrics};
 
 mod advertise;
+mod health;
 mod listen;
 mod tasks;
 
 pub use self::listen::{Addresses, BindError, Listeners};
+
+use self::health::Health;
 
 /// The database in the state folder.
 const DATABASE: &str = "landmark.db";
@@ -93,15 +96,22 @@ impl App {
         };
         let fleet = fleet::spawn(&mut tasks, parts).await?;
 
-        let wired =
-            Wired { config, store: &store, authority: &authority, assignments: &assignments, fleet: &fleet };
-        let administration = wired.administration(&advertised, token, stop.clone()).await?;
+        let health = Health::new().await;
+        let wired = Wired {
+            config,
+            store: &store,
+            authority: &authority,
+            assignments: &assignments,
+            fleet: &fleet,
+            health: &health,
+        };
+        let administration = wired.administration(&advertised, token, stop.clone())?;
         let planes = [
             plane(
                 "agents",
                 listeners.agents,
                 tls.agents(),
-                Routes::new(fleet.service()),
+                Routes::new(fleet.service()).add_service(health.service()),
                 config.agent_limits.clone(),
             ),
             plane(
@@ -129,6 +139,7 @@ impl App {
         tasks.spawn_attendant("certificate", tls.clone().keep_fresh());
         tasks.spawn("reload", tasks::reload(tls, reload_rx, stop.clone()));
         tasks.spawn("store-watch", tasks::watch_store(store.clone(), store_ready, stop.clone()));
+        tasks.spawn("health", health.follow(readiness.clone(), stop.clone()));
         tasks.spawn("serving", tasks::serving(serving, stop));
         info!(fleet_id = %store.fleet_id(), state_dir = %config.state_dir.display(), "started");
         let stop_grace = config.stop_grace;
@@ -208,6 +219,7 @@ struct Wired<'a> {
     authority: &'a Arc<Authority>,
     assignments: &'a AssignmentsHandle,
     fleet: &'a Fleet,
+    health: &'a Health,
 }
 
 impl Wired<'_> {
@@ -220,7 +232,7 @@ impl Wired<'_> {
         }))
     }
 
-    async fn administration(
+    fn administration(
         &self,
         advertised: &Advertise,
         token: ApiToken,
@@ -234,9 +246,10 @@ impl Wired<'_> {
             authority_pin: self.authority.pin(),
             enrollment: advertised.enrollment.clone(),
             token,
+            health: self.health.service(),
             stop,
         };
-        admin::routes(parts).await.context("cannot serve administration")
+        admin::routes(parts).context("cannot serve administration")
     }
 }
 

@@ -31,10 +31,10 @@ impl Drafts {
         let wire::EditDraftRequest { etag, edits } = request;
         let edits = edits_from_wire(edits)?;
         let expected = Etag::from_wire(etag);
-        let changed = Changed { at: SystemTime::now(), by };
+        let changed = Changed { at: SystemTime::now(), by: by.clone() };
         let apply = |present: &Settings| settings::apply(present, &edits, self.max_servers);
         let draft = self.store.edit_draft(expected.as_ref(), changed, apply).await?;
-        info!(n_edits = edits.len(), etag = draft.etag.as_str(), "draft saved");
+        info!(%by, n_edits = edits.len(), etag = draft.etag.as_str(), "draft saved");
         Ok(draft_to_wire(draft))
     }
 
@@ -45,9 +45,9 @@ impl Drafts {
     ) -> Result<wire::Draft, AdminError> {
         let wire::DiscardDraftRequest { etag } = request;
         let expected = Etag::from_wire(etag);
-        let draft =
-            self.store.discard_draft(expected.as_ref(), Changed { at: SystemTime::now(), by }).await?;
-        info!(etag = draft.etag.as_str(), "draft discarded");
+        let changed = Changed { at: SystemTime::now(), by: by.clone() };
+        let draft = self.store.discard_draft(expected.as_ref(), changed).await?;
+        info!(%by, etag = draft.etag.as_str(), "draft discarded");
         Ok(draft_to_wire(draft))
     }
 

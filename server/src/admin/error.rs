@@ -23,6 +23,9 @@ use crate::store::drafts::{Draft, EditDraftError};
 
 /// Of `ErrorInfo`: who defines the reasons.
 const DOMAIN: &str = "landmark";
+/// All of a status travels in headers, which clients limit to 16 KiB (hyper, C-core), and Base64 makes a third more of it.
+const MAX_DETAIL_BYTES: usize = 8 * 1024;
+const MAX_MESSAGE_CHARS: usize = 1000;
 /// After which a busy server may be asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -111,10 +114,7 @@ impl From<AdminError> for Status {
                 status(Code::InvalidArgument, &message, "INVALID", vec![bad_request(&violations)])
             }
             AdminError::Conflict(present) => {
-                let conflict = wire::DraftConflict { present: Some(convert::draft_to_wire(*present)) };
-                let type_url = "type.googleapis.com/landmark.v1.DraftConflict".to_owned();
-                let detail = Any { type_url, value: conflict.encode_to_vec() };
-                status(Code::Aborted, &message, "DRAFT_CHANGED", vec![detail])
+                status(Code::Aborted, &message, "DRAFT_CHANGED", conflict(*present).into_iter().collect())
             }
             AdminError::NoAssignment(_) => status(Code::NotFound, &message, "NO_SUCH_ASSIGNMENT", vec![]),
             AdminError::NoAgent(_) => status(Code::NotFound, &message, "NO_SUCH_AGENT", vec![]),
@@ -172,25 +172,46 @@ fn store_status(store_error: &StoreError) -> Status {
     }
 }
 
+/// `None` for a draft that is too large for a status: whoever wants it asks for it.
+fn conflict(present: Draft) -> Option<Any> {
+    let conflict = wire::DraftConflict { present: Some(convert::draft_to_wire(present)) };
+    let type_url = "type.googleapis.com/landmark.v1.DraftConflict".to_owned();
+    (conflict.encoded_len() <= MAX_DETAIL_BYTES).then(|| Any { type_url, value: conflict.encode_to_vec() })
+}
+
 fn status(code: Code, message: &str, reason: &str, mut details: Vec<Any>) -> Status {
+    let message: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
     let info =
         pb::ErrorInfo { reason: reason.to_owned(), domain: DOMAIN.to_owned(), ..pb::ErrorInfo::default() };
     details.push(any("ErrorInfo", &info));
-    let detailed = pb::Status { code: code.into(), message: message.to_owned(), details };
+    let detailed = pb::Status { code: code.into(), message: message.clone(), details };
     Status::with_details(code, message, detailed.encode_to_vec().into())
 }
 
+/// As many violations as a status has room for, and the number of the others.
 fn bad_request(violations: &Violations) -> Any {
-    let field_violations = violations
-        .as_slice()
-        .iter()
-        .map(|violation| pb::bad_request::FieldViolation {
-            field: violation.path.clone(),
-            description: violation.message.clone(),
-            ..pb::bad_request::FieldViolation::default()
-        })
-        .collect();
-    any("BadRequest", &pb::BadRequest { field_violations })
+    let all = violations.as_slice();
+    let mut request = pb::BadRequest::default();
+    let mut n_bytes = 0;
+    for (index, violation) in all.iter().enumerate() {
+        let violation = field_violation(&violation.path, &violation.message);
+        n_bytes += violation.encoded_len();
+        if n_bytes > MAX_DETAIL_BYTES {
+            let n_more = all.len() - index;
+            request.field_violations.push(field_violation("", &format!("and {n_more} more problems")));
+            break;
+        }
+        request.field_violations.push(violation);
+    }
+    any("BadRequest", &request)
+}
+
+fn field_violation(field: &str, description: &str) -> pb::bad_request::FieldViolation {
+    pb::bad_request::FieldViolation {
+        field: field.to_owned(),
+        description: description.to_owned(),
+        ..pb::bad_request::FieldViolation::default()
+    }
 }
 
 fn precondition(kind: &str, subject: &str, description: &str) -> Any {

@@ -8,6 +8,7 @@ use landmark_proto::wire::edit::{
 };
 use tempfile::TempDir;
 use tonic::{Code, Request, Status};
+use tonic_health::server::HealthReporter;
 use tonic_types::StatusExt as _;
 
 use super::*;
@@ -53,9 +54,10 @@ impl Served {
             authority_pin,
             enrollment: vec!["hq.example:7444".parse().unwrap()],
             token: ApiToken::open(folder.path()).unwrap(),
+            health: HealthServer::new(HealthService::from_health_reporter(HealthReporter::new())),
             stop: stop.clone(),
         };
-        let routes = routes(parts).await.unwrap();
+        let routes = routes(parts).unwrap();
         let client = AdminClient::new(routes.clone());
         Self { client, routes, stop, _tasks: tasks, _folder: folder }
     }
@@ -100,7 +102,7 @@ async fn nothing_is_answered_without_the_token_except_health() {
     wrong.metadata_mut().insert("authorization", "Bearer wrong".parse().unwrap());
     assert_eq!(served.client.assign(wrong).await.unwrap_err().code(), Code::Unauthenticated);
     let mut health = tonic_health::pb::health_client::HealthClient::new(served.routes.clone());
-    let request = tonic_health::pb::HealthCheckRequest { service: "landmark.v1.Admin".to_owned() };
+    let request = tonic_health::pb::HealthCheckRequest { service: String::new() };
     let answer = health.check(request).await.unwrap().into_inner();
     assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
     // Neither what is not there nor another spelling of a path is a way around.
@@ -110,10 +112,30 @@ async fn nothing_is_answered_without_the_token_except_health() {
         let status = response.headers().get("grpc-status").unwrap();
         assert_eq!(Code::from_bytes(status.as_bytes()), Code::Unauthenticated, "{path}");
     }
-    let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-    let request = http::Request::post(reflection).body(tonic::body::Body::empty()).unwrap();
-    let response = tower::ServiceExt::oneshot(served.routes.clone(), request).await.unwrap();
-    assert!(response.headers().get("grpc-status").is_some());
+}
+
+#[tokio::test]
+async fn reflection_tells_the_contract_to_whoever_has_the_token() {
+    use tonic_reflection::pb::v1 as reflection;
+
+    let served = Served::new().await;
+    let mut client = reflection::server_reflection_client::ServerReflectionClient::new(served.routes.clone());
+    let ask = || {
+        let list = reflection::server_reflection_request::MessageRequest::ListServices(String::new());
+        let request =
+            reflection::ServerReflectionRequest { host: String::new(), message_request: Some(list) };
+        tokio_stream::iter([request])
+    };
+    let refused = client.server_reflection_info(ask()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let mut answers = client.server_reflection_info(with_token(ask())).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response;
+    let Some(reflection::server_reflection_response::MessageResponse::ListServicesResponse(list)) = answer
+    else {
+        panic!("{answer:?}");
+    };
+    let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
+    assert!(names.contains(&"landmark.v1.Admin"), "{names:?}");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ impl Tokens {
         let (new, addresses) = token_from_wire(request)?;
         let addresses = if addresses.is_empty() { &self.enrollment } else { &addresses };
         let (token, secret) = tokens::create(&self.store, new, by.as_str(), SystemTime::now()).await?;
-        info!(token_id = %token.token_id, max_uses = token.max_uses, "join token made");
+        info!(%by, token_id = %token.token_id, max_uses = token.max_uses, "join token made");
         let ticket = JoinTicket {
             addresses: addresses.iter().map(ToString::to_string).collect(),
             authority_pin: self.authority_pin,

@@ -1,3 +1,4 @@
+use prost::Message as _;
 use tonic_types::StatusExt as _;
 
 use super::*;
@@ -77,4 +78,39 @@ fn a_state_that_does_not_allow_a_call_says_what_to_do_first() {
 fn a_busy_store_says_when_to_come_back() {
     let status = Status::from(AdminError::from(StoreError::Busy));
     assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(RETRY_AFTER));
+}
+
+#[test]
+fn a_status_always_fits_into_the_headers_that_clients_accept() {
+    use landmark_proto::reference_server::{MAX_SERVERS, ReferenceServer, ReferenceServerList};
+
+    let mut findings = landmark_proto::violation::Findings::default();
+    for index in 0..200 {
+        let path = Path::root().field("edits").index(index).field("replace_reference_servers");
+        findings.push(&path, "x".repeat(150));
+    }
+    let status = Status::from(AdminError::Invalid(findings.finish(Some(())).unwrap_err()));
+    let n_named = status.get_details_bad_request().unwrap().field_violations.len();
+    assert!((30..100).contains(&n_named), "{n_named}");
+    assert!(status.details().len() < 9 * 1024);
+
+    let ports = landmark_proto::port::Ports::new(vec!["443".parse().unwrap()]).unwrap();
+    let draft = |n_servers: usize| {
+        let servers = (0..n_servers)
+            .map(|n| ReferenceServer {
+                host: format!("reference-server-{n}.headquarters.example").parse().unwrap(),
+                ports: ports.clone(),
+            })
+            .collect();
+        let mut settings = landmark_proto::settings::Settings::default();
+        settings.reference_servers = ReferenceServerList::new(true, servers).unwrap();
+        let etag = crate::store::drafts::Etag::from_wire("7-00000000".to_owned()).unwrap();
+        Box::new(Draft { etag, settings, assigned: None, differs: true, changed: None })
+    };
+    let of_default_size = Status::from(AdminError::Conflict(draft(32)));
+    let details = |status: &Status| tonic_types::Status::decode(status.details()).unwrap().details.len();
+    assert_eq!(details(&of_default_size), 2);
+    let huge = Status::from(AdminError::Conflict(draft(MAX_SERVERS)));
+    assert_eq!(details(&huge), 1);
+    assert_eq!(huge.code(), Code::Aborted);
 }
