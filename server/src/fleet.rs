@@ -49,6 +49,7 @@ pub use self::registry::{
 pub use self::service::{FleetService, Plane, RenewError, SessionRefused};
 
 use self::admission::Admission;
+use self::slots::Slots;
 use self::writer::Writer;
 
 /// From this size on a fleet spreads what all of its agents would otherwise do in the same second.
@@ -220,7 +221,7 @@ async fn attend(
             Ok(()) = published_rx.changed() => {
                 let published = published_rx.borrow_and_update().clone();
                 if let Some(published) = published {
-                    publish(&shared, &published);
+                    publish(&shared, &published).await;
                 }
             }
             _ = look_at_size.tick() => {
@@ -228,7 +229,7 @@ async fn attend(
                 if present != tuning {
                     tuning = present;
                     info!(evaluation_spread = ?tuning.evaluation_spread, "agents told of another timing");
-                    shared.registry.retune(&tuning);
+                    shared.registry.retune(&tuning).await;
                 }
             }
         }
@@ -236,10 +237,10 @@ async fn attend(
     drain(&shared).await;
 }
 
-fn publish(shared: &Shared, published: &Published) {
+async fn publish(shared: &Shared, published: &Published) {
     let n_online = shared.registry.n_online();
     let apply_jitter = spread_for(shared.config.apply_jitter, n_online).min(MAX_APPLY_JITTER);
-    shared.registry.publish(published, apply_jitter);
+    shared.registry.publish(published, apply_jitter).await;
     info!(revision = %published.held(), n_online, "assignment offered to the connected agents");
 }
 
@@ -248,13 +249,12 @@ const MAX_APPLY_JITTER: Duration = Duration::from_secs(600);
 
 async fn drain(shared: &Shared) {
     shared.sessions.close();
-    let sessions = shared.registry.sessions();
-    let n_sessions = sessions.len();
-    for session in sessions {
+    let drain = |slots: &mut Slots| {
         let reconnect_after = shared.config.drain_spread.mul_f64(rand::random::<f64>());
         let farewell = ServerMessage::Drain { reason: End::Drained.to_string(), reconnect_after };
-        session.with(|slots| slots.end(End::Drained, Some(farewell), Instant::now()));
-    }
+        slots.end(End::Drained, Some(farewell), Instant::now());
+    };
+    let n_sessions = shared.registry.tell_everyone(drain).await;
     if timeout(SESSIONS_END, shared.sessions.wait()).await.is_err() {
         warn!(n_left = shared.sessions.len(), "sessions left behind");
     }

@@ -152,7 +152,8 @@ impl Connection {
     async fn serve(self) -> Result<(), Ended> {
         let Self { shared, stream, address, mut place, room } = self;
         set_options(&stream).map_err(Ended::Socket)?;
-        let handshake = timeout(shared.limits.handshake_timeout, handshake(&shared, stream));
+        // Boxed, so that a connection does not keep room for its handshake until its end.
+        let handshake = Box::pin(timeout(shared.limits.handshake_timeout, handshake(&shared, stream)));
         let stream = tokio::select! {
             biased;
             () = shared.stop.cancelled() => return Err(Ended::Stopped),
@@ -178,8 +179,11 @@ struct Peer {
     hangup: Hangup,
 }
 
-async fn handshake(shared: &Shared, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    TlsAcceptor::from(shared.tls.load_full()).accept(stream).await
+/// Boxed: the connection's future moves the stream about, and would keep room for it in every place.
+type Stream = Box<TlsStream<TcpStream>>;
+
+async fn handshake(shared: &Shared, stream: TcpStream) -> io::Result<Stream> {
+    TlsAcceptor::from(shared.tls.load_full()).accept(stream).await.map(Box::new)
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {
@@ -196,14 +200,14 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// The agent that a client certificate names; `None` where none was asked for.
-fn peer_of(stream: &TlsStream<TcpStream>) -> Result<Option<PeerIdentity>, InvalidPeer> {
+fn peer_of(stream: &Stream) -> Result<Option<PeerIdentity>, InvalidPeer> {
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(|chain| chain.first());
     certificate.map(|certificate| PeerIdentity::from_certificate(certificate)).transpose()
 }
 
 /// Serves requests until the peer leaves or a limit is reached.
-async fn drive(shared: &Arc<Shared>, stream: TlsStream<TcpStream>, peer: Peer) -> Result<(), Ended> {
+async fn drive(shared: &Arc<Shared>, stream: Stream, peer: Peer) -> Result<(), Ended> {
     let asked = Arc::new(AtomicBool::new(false));
     let service = service_fn({
         let (routes, asked) = (shared.routes.clone(), Arc::clone(&asked));

@@ -17,6 +17,7 @@ use super::agent::{Agent, AssignmentState, Refused};
 use super::end::End;
 use super::filter::{AgentFilter, AgentKey};
 use super::outbound::Outbound;
+use super::slots::Slots;
 use super::telemetry;
 use crate::assignments::Published;
 use crate::store::agents::Agents;
@@ -33,6 +34,8 @@ use self::index::{Index, Write};
 
 /// Agents that a list looks at under one lock: well below a millisecond.
 const SCAN: usize = 2_048;
+/// Sessions that are told something before others may run: about a millisecond.
+const AT_ONCE: usize = 1_024;
 /// Rejections that a progress names.
 const N_REJECTIONS: usize = 100;
 
@@ -245,25 +248,27 @@ impl Registry {
     }
 
     /// Makes an assignment the present one, and offers it to every session.
-    pub(super) fn publish(&self, published: &Published, apply_jitter: Duration) {
-        if !self.changing(|index| index.publish(published.clone())) {
-            return;
-        }
-        for session in self.sessions() {
-            session.with(|slots| slots.offer(published.clone(), apply_jitter, Instant::now()));
+    pub(super) async fn publish(&self, published: &Published, apply_jitter: Duration) {
+        if self.changing(|index| index.publish(published.clone())) {
+            self.tell_everyone(|slots| slots.offer(published.clone(), apply_jitter, Instant::now())).await;
         }
     }
 
     /// Tells every session of another timing.
-    pub(super) fn retune(&self, tuning: &Tuning) {
-        for session in self.sessions() {
-            session.with(|slots| slots.tuning(tuning.clone(), Instant::now()));
-        }
+    pub(super) async fn retune(&self, tuning: &Tuning) {
+        self.tell_everyone(|slots| slots.tuning(tuning.clone(), Instant::now())).await;
     }
 
-    /// All open sessions.
-    pub(super) fn sessions(&self) -> Vec<Arc<Outbound>> {
-        self.index().sessions().cloned().collect()
+    /// Fills a slot of every open session; returns how many there are. Lets others run in between.
+    pub(super) async fn tell_everyone(&self, tell: impl Fn(&mut Slots)) -> usize {
+        let sessions: Vec<_> = self.index().sessions().cloned().collect();
+        for some in sessions.chunks(AT_ONCE) {
+            for session in some {
+                session.with(&tell);
+            }
+            tokio::task::yield_now().await;
+        }
+        sessions.len()
     }
 
     /// Opens a session: `work` notes what the agent said. Returns the session before it, which is superseded.
@@ -324,8 +329,9 @@ impl Registry {
         self.changing(|index| index.update(agent_id, Write::Done, work));
     }
 
-    pub(super) fn has_unwritten(&self) -> bool {
-        self.index().has_unwritten()
+    /// How many agents have a status that has yet to be written.
+    pub(super) fn n_unwritten(&self) -> usize {
+        self.index().n_unwritten()
     }
 
     pub(super) fn take_unwritten(&self, n: usize) -> Vec<Arc<Agent>> {

@@ -85,6 +85,7 @@ impl Session {
         let hello = tokio::select! {
             biased;
             end = self.ended() => return end,
+            () = self.shared.stop.cancelled() => return End::Drained,
             first = timeout(limit, inbound.next()) => match first {
                 Err(_) => return End::NoHello(limit),
                 Ok(None) => return End::Left,
@@ -93,7 +94,10 @@ impl Session {
                 Ok(Some(Ok(_))) => return invalid("hello", "is missing: it must be the first message"),
             },
         };
-        match self.open(*hello).await {
+        // Boxed, so that a session does not keep room for its beginning until its end.
+        match Box::pin(self.open(*hello)).await {
+            // Opened while everyone else was told to go: nobody else will tell this one.
+            Ok(()) if self.shared.stop.is_cancelled() => End::Drained,
             Ok(()) => self.steady(inbound).await,
             Err(end) => end,
         }

@@ -431,7 +431,7 @@ async fn an_idle_fleet_writes_nothing() {
     let server = TestServer::new().await;
     let agent = server.agent("a").await;
     let (mut session, _) = agent.connected().await;
-    while server.fleet.registry().has_unwritten() {
+    while server.fleet.registry().n_unwritten() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(QUIET).await;

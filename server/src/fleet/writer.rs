@@ -112,7 +112,7 @@ impl WriterTask {
         let mut changed_rx = self.registry.subscribe();
         loop {
             changed_rx.mark_unchanged();
-            if !self.waiting.is_empty() || self.registry.has_unwritten() {
+            if !self.waiting.is_empty() || self.registry.n_unwritten() > 0 {
                 return !stop.is_cancelled();
             }
             tokio::select! {
@@ -127,7 +127,7 @@ impl WriterTask {
 
     /// Lets a batch grow until its time has come or it is full.
     async fn gather_until(&mut self, at: Instant, stop: &CancellationToken) {
-        while n_rows(&self.waiting) < BATCH_ROWS {
+        while n_rows(&self.waiting) < BATCH_ROWS && self.registry.n_unwritten() < BATCH_ROWS {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -185,7 +185,7 @@ impl WriterTask {
         let mut n_failed = 0;
         // Nobody submits any more: sessions have ended.
         self.submissions_rx.close();
-        while !self.waiting.is_empty() || !self.submissions_rx.is_empty() || self.registry.has_unwritten() {
+        while !self.waiting.is_empty() || !self.submissions_rx.is_empty() || self.registry.n_unwritten() > 0 {
             if self.write().await.is_err() {
                 n_failed += 1;
                 if n_failed == LAST_ATTEMPTS {

@@ -260,8 +260,8 @@ impl Index {
         self.entries.range(id(low)..=id(high)).take(N_NAMED + 1).map(|(agent_id, _)| *agent_id).collect()
     }
 
-    pub(super) fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+    pub(super) fn n_unwritten(&self) -> usize {
+        self.unwritten.len()
     }
 
     /// Up to `n` agents whose status has yet to be written; they count as written from here on.
