@@ -1,6 +1,7 @@
 //! What a call that did not succeed says: a refusal of the server with its details, or a connection that broke.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::io;
 
 use landmark_daemon::error::Chain;
 use landmark_proto::wire;
@@ -47,7 +48,7 @@ impl From<Status> for CallError {
     fn from(status: Status) -> Self {
         // A status with a cause was made on this side of the wire.
         if let Some(cause) = status.source() {
-            return Self::Broken(Chain(cause).to_string());
+            return Self::Broken(why(cause));
         }
         let details = status.get_error_details();
         let violations = details
@@ -75,6 +76,19 @@ impl From<Status> for CallError {
             present: present_draft(status.details()).map(Box::new),
         }))
     }
+}
+
+/// A peer that just goes away is the common case; TLS has many more words for it.
+fn why(cause: &(dyn Error + 'static)) -> String {
+    let mut closed = false;
+    let mut next = Some(cause);
+    while let Some(error) = next {
+        closed |= error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+        next = error.source();
+    }
+    if closed { "the server closed it".to_owned() } else { Chain(cause).to_string() }
 }
 
 fn present_draft(details: &[u8]) -> Option<Draft> {
@@ -132,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_broken_connection_is_no_refusal() {
-        let status = Status::from_error(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
+        let status = Status::from_error(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
         assert!(matches!(CallError::from(status), CallError::Broken(text) if text == "connection reset"));
     }
 }

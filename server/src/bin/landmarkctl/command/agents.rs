@@ -1,5 +1,7 @@
 //! `landmarkctl agents`: the machines.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::Run;
@@ -8,7 +10,7 @@ use crate::client::CallError;
 use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::agents::{event_line, sheet, table};
 use crate::render::table::Layout;
-use crate::view::agent::{Agent, Connection};
+use crate::view::agent::{Agent, AgentEvent, Connection};
 
 /// The largest page that the server gives.
 const PAGE: u32 = 1000;
@@ -116,6 +118,8 @@ async fn watch(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
     let mut watch = client.watch_agents(&filter.to_filter()).await.map_err(failed)?;
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
+    // Whoever goes is told by id alone.
+    let mut names: HashMap<String, String> = HashMap::new();
     loop {
         let event = tokio::select! {
             biased;
@@ -128,7 +132,15 @@ async fn watch(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
         if run.out.is_json() {
             run.out.json_line(&event)?;
         } else {
-            let mut line = event_line(&event, &run.out.paper());
+            let gone = match &event {
+                AgentEvent::Changed { agent } => {
+                    names.insert(agent.agent_id.clone(), agent.host_name.clone());
+                    None
+                }
+                AgentEvent::Gone { agent_id } => names.remove(agent_id),
+                AgentEvent::Synced => None,
+            };
+            let mut line = event_line(&event, gone.as_deref(), &run.out.paper());
             line.push('\n');
             run.out.data(&line)?;
         }
@@ -136,7 +148,8 @@ async fn watch(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
 }
 
 async fn recheck(run: &Run, agents: &[String], all: bool) -> Result<Exit, Failure> {
-    let mut origins = Origins::none();
+    // A name that is wrong stands in the message.
+    let mut origins = Origins::none().with("agent", "");
     for (index, agent) in agents.iter().enumerate() {
         origins.add(format!("agents[{index}]"), agent.clone());
     }

@@ -50,9 +50,8 @@ pub(super) async fn for_agents(
     steps: Steps,
 ) -> Result<Outcome, Failure> {
     let failed = |error: CallError| {
-        let is_lost = !matches!(error, CallError::Refused(_));
         let failure = refused("follow the assignment", error, &Origins::none());
-        match revision.filter(|_| is_lost) {
+        match revision.filter(|_| failure.exit() == Exit::Unreachable) {
             Some(revision) => failure.hint(format!(
                 "assignment {revision} stays in force; to follow it again: landmarkctl assignments watch {revision}"
             )),
@@ -93,7 +92,9 @@ pub(super) async fn for_agents(
 /// Prints the summary, and says in words and exit code what it means.
 pub(super) fn tell(run: &Run, revision: u64, outcome: &Outcome) -> Result<Exit, Failure> {
     let Outcome { progress, end } = outcome;
-    if let Some(progress) = progress.as_ref().filter(|_| !run.out.is_json()) {
+    // Who holds an assignment that is not in force any more is of no interest.
+    let shown = progress.as_ref().filter(|progress| progress.superseded_by.is_none() && !run.out.is_json());
+    if let Some(progress) = shown {
         run.out.data(&summary(progress, &run.out.paper()))?;
     }
     let exit = exit_of(progress.as_ref(), *end);
@@ -103,7 +104,9 @@ pub(super) fn tell(run: &Run, revision: u64, outcome: &Outcome) -> Result<Exit, 
     let remark = match (exit, superseded_by) {
         (Exit::Interrupted, _) => format!("interrupted; assignment {revision} stays in force; {again}"),
         (Exit::Pending, _) => format!("the time is up; assignment {revision} stays in force; {again}"),
-        (_, Some(newer)) => format!("assignment {newer} took over: landmarkctl assignments watch {newer}"),
+        (_, Some(newer)) => {
+            format!("assignment {newer} took the place of {revision}: landmarkctl assignments watch {newer}")
+        }
         (Exit::Rejected, None) => "why an agent refused: landmarkctl agents show NAME".to_owned(),
         (_, None) if !has_agents => "there are no agents yet: landmarkctl tokens create".to_owned(),
         (_, None) => return Ok(exit),
@@ -137,7 +140,7 @@ impl Show {
         if !run.out.can_draw() {
             return Self::Lines { next: Instant::now(), last: None };
         }
-        let style = ProgressStyle::with_template("{spinner} [{bar:30}] {msg} {elapsed}")
+        let style = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:30}] {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ");
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()).with_style(style);

@@ -18,9 +18,19 @@ const CLONED: &str = "two machines seem to share this identity (a cloned disk?)"
 pub(crate) fn table(rows: &[Agent], paper: &Paper) -> Table {
     let mut table =
         Table::new(&["NAME", "CONNECTION", "LOCATION", "REASON", "SINCE", ">HOLDS", "ASSIGNMENT", "POLICY"]);
-    for agent in rows {
+    for (index, agent) in rows.iter().enumerate() {
+        // They come ordered by host name.
+        let beside = [index.checked_sub(1), index.checked_add(1)];
+        let is_double = beside
+            .into_iter()
+            .flatten()
+            .any(|other| rows.get(other).is_some_and(|other| other.host_name == agent.host_name));
         table.row(vec![
-            Cell::new(&agent.host_name),
+            Cell::new(if is_double {
+                named(&agent.host_name, &agent.agent_id)
+            } else {
+                agent.host_name.clone()
+            }),
             connection(agent, paper),
             location(agent.location),
             Cell::optional(agent.basis.as_ref()),
@@ -31,6 +41,11 @@ pub(crate) fn table(rows: &[Agent], paper: &Paper) -> Table {
         ]);
     }
     table
+}
+
+/// Where the host name alone does not say which.
+pub(super) fn named(host_name: &str, agent_id: &str) -> String {
+    format!("{host_name} ({agent_id})")
 }
 
 fn connection(agent: &Agent, paper: &Paper) -> Cell {
@@ -209,11 +224,14 @@ fn late(record: &HistoryRecord) -> String {
 }
 
 /// One line of a watch.
-pub(crate) fn event_line(event: &AgentEvent, paper: &Paper) -> String {
+pub(crate) fn event_line(event: &AgentEvent, gone_name: Option<&str>, paper: &Paper) -> String {
     let clock = time::clock(paper.now, &paper.zone);
     match event {
         AgentEvent::Synced => format!("{clock}  that is all for now; changes follow (Ctrl-C ends)"),
-        AgentEvent::Gone { agent_id } => format!("{clock}  {}  gone", plain::one_line(agent_id)),
+        AgentEvent::Gone { agent_id } => {
+            let name = gone_name.map_or_else(|| agent_id.clone(), |name| named(name, agent_id));
+            format!("{clock}  {}  gone (removed, or not of the filter any more)", plain::one_line(&name))
+        }
         AgentEvent::Changed { agent } => {
             let word = |word: Option<String>| word.unwrap_or_else(|| NOTHING.to_owned());
             let held = agent.held_revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string());

@@ -1,5 +1,6 @@
 //! Assignments, and how far one has come.
 
+use super::agents::named;
 use super::settings::settings;
 use super::table::{Cell, Table, Tone, facts};
 use super::{NOTHING, Paper};
@@ -89,7 +90,13 @@ pub(crate) fn summary(progress: &Progress, paper: &Paper) -> String {
 fn rejections(rows: &[AgentRejection], paper: &Paper) -> String {
     let mut table = Table::new(&["REJECTED BY", "REASON"]);
     for rejection in rows {
-        table.row(vec![Cell::new(&rejection.host_name), Cell::toned(reason(rejection), Tone::Bad)]);
+        let is_double = rows.iter().filter(|other| other.host_name == rejection.host_name).count() > 1;
+        let name = if is_double {
+            named(&rejection.host_name, &rejection.agent_id)
+        } else {
+            rejection.host_name.clone()
+        };
+        table.row(vec![Cell::new(name), Cell::toned(reason(rejection), Tone::Bad)]);
     }
     table.render(paper)
 }

@@ -68,6 +68,15 @@ fn the_table_says_where_each_agent_is_and_why() {
 }
 
 #[test]
+fn agents_with_the_same_name_are_told_apart_by_their_ids() {
+    let rows = [agent("vm").into(), agent("vm").into(), agent("web").into()];
+    let paper = Paper::for_tests(None);
+    let text = table(&rows, &paper).render(&paper);
+    let names: Vec<&str> = text.lines().map(|line| line.split("  ").next().unwrap_or_default()).collect();
+    assert_eq!(names, ["NAME", "vm (0193-a)", "vm (0193-a)", "web"]);
+}
+
+#[test]
 fn the_sheet_of_an_agent_tells_a_rejection_and_its_history() {
     let record = wire::LocationHistory {
         report: Some(wire::LocationReport {
@@ -138,11 +147,11 @@ fn a_watch_has_one_line_an_event() {
     let paper = Paper::for_tests(None);
     let changed = AgentEvent::Changed { agent: Box::new(away().into()) };
     let lines = [changed, AgentEvent::Gone { agent_id: "0193-a".into() }, AgentEvent::Synced]
-        .map(|event| event_line(&event, &paper))
+        .map(|event| event_line(&event, Some("laptop-3"), &paper))
         .join("\n");
     insta::assert_snapshot!(lines, @r"
     12:00:00  laptop-3              offline   internal  reference server 2: 10.1.1.5:443  [assignment none, behind] cloned?
-    12:00:00  0193-a  gone
+    12:00:00  laptop-3 (0193-a)  gone (removed, or not of the filter any more)
     12:00:00  that is all for now; changes follow (Ctrl-C ends)
     ");
 }
