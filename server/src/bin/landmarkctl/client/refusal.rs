@@ -83,9 +83,11 @@ fn why(cause: &(dyn Error + 'static)) -> String {
     let mut closed = false;
     let mut next = Some(cause);
     while let Some(error) = next {
-        closed |= error
+        // h2 keeps its cause to itself.
+        let system = error
             .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+            .or_else(|| error.downcast_ref::<h2::Error>().and_then(h2::Error::get_io));
+        closed |= system.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
         next = error.source();
     }
     if closed { "the server closed it".to_owned() } else { Chain(cause).to_string() }
