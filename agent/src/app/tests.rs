@@ -271,6 +271,16 @@ async fn a_removed_agent_says_so_and_knocks_seldom() {
 }
 
 #[tokio::test]
+async fn a_word_instead_of_a_welcome_is_heard() {
+    let mut setup = Setup::new().await;
+    let agent = setup.start().await;
+    let (mut session, _) = setup.plane.accept().await;
+    session.say(ServerMessage::Revoked { reason: "removed by admin".into() }).await;
+    agent.link(|link| link.is_hopeless && link.reason.as_deref().unwrap().contains("removed by admin")).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn a_machine_that_comes_inside_dials_before_it_is_due() {
     let mut setup = Setup::new().await;
     let reference = TcpListener::bind("127.0.0.1:0").await.unwrap();

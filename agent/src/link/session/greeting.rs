@@ -45,7 +45,19 @@ pub(super) async fn begin(
         let mut inbound = response.into_inner();
         match receive(&mut inbound).await? {
             Some(ServerMessage::Welcome(welcome)) => Ok((inbound, welcome)),
-            Some(_) | None => Err(End::Protocol("the first message is not a welcome".into())),
+            Some(ServerMessage::Revoked { reason }) => Err(End::Revoked(reason)),
+            Some(ServerMessage::Drain { reason, reconnect_after }) => {
+                Err(End::Drained { reason, reconnect_after })
+            }
+            None => Err(End::Closed("the server ended the session".into())),
+            Some(
+                ServerMessage::Assignment(_)
+                | ServerMessage::ReportAck(_)
+                | ServerMessage::Evaluate { .. }
+                | ServerMessage::RenewNow { .. }
+                | ServerMessage::Tuning(_)
+                | ServerMessage::HeartbeatAck { .. },
+            ) => Err(End::Protocol("the first message is not a welcome".into())),
         }
     };
     let greeted = tokio::select! {
