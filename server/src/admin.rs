@@ -37,6 +37,9 @@ mod tokens;
 
 use self::token::ApiToken;
 
+/// As the contract calls it.
+pub const SERVICE_NAME: &str = admin_server::SERVICE_NAME;
+
 /// The most bytes of a request: a list of 320 servers with the longest names and 8 ports each has 100 KB.
 const MAX_REQUEST_BYTES: usize = 512 * 1024;
 

@@ -13,14 +13,9 @@ use landmark_server::app::{App, Listeners, Running};
 use landmark_server::config::{Config, default_config};
 use tracing::{debug, info, warn};
 
-#[path = "main/cli.rs"]
 mod cli;
-#[path = "main/failure.rs"]
-mod failure;
-#[path = "main/welcome.rs"]
-mod welcome;
 
-use self::cli::{Cli, Command, RunArgs};
+use self::cli::{Cli, Command, RunArgs, failure, welcome};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

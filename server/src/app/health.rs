@@ -1,15 +1,23 @@
 //! `grpc.health.v1` for every plane: a server is healthy when it is ready.
 
 use landmark_daemon::readiness::Readiness;
-use landmark_proto::wire::{admin_server, enrollment_server, fleet_server};
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use crate::admin;
+use crate::enrollment::EnrollmentService;
+use crate::fleet::FleetService;
+
 /// The server as a whole, and each service by its name.
-const SERVICES: [&str; 4] =
-    ["", admin_server::SERVICE_NAME, enrollment_server::SERVICE_NAME, fleet_server::SERVICE_NAME];
+const SERVICES: [&str; 4] = [
+    "",
+    admin::SERVICE_NAME,
+    <EnrollmentService as NamedService>::NAME,
+    <FleetService as NamedService>::NAME,
+];
 
 /// Answers for health; not serving until readiness says so.
 #[derive(Clone, Debug)]

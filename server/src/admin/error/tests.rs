@@ -102,8 +102,10 @@ fn a_status_always_fits_into_the_headers_that_clients_accept() {
                 ports: ports.clone(),
             })
             .collect();
-        let mut settings = landmark_proto::settings::Settings::default();
-        settings.reference_servers = ReferenceServerList::new(true, servers).unwrap();
+        let settings = landmark_proto::settings::Settings {
+            reference_servers: ReferenceServerList::new(true, servers).unwrap(),
+            ..Default::default()
+        };
         let etag = crate::store::drafts::Etag::from_wire("7-00000000".to_owned()).unwrap();
         Box::new(Draft { etag, settings, assigned: None, differs: true, changed: None })
     };

@@ -90,7 +90,17 @@ mod tests {
                 enrollment: vec!["hq.example:7444".parse().unwrap()],
             },
         };
-        insta::assert_snapshot!(text(&config, &facts));
+        insta::assert_snapshot!(text(&config, &facts).replace(env!("CARGO_PKG_VERSION"), "[version]"), @r"
+        Landmark server [version], fleet 0190a3b2-0000-7000-8000-000000000000
+          agents          0.0.0.0:7443  (agents are told hq.example:7443)
+          enrolment       0.0.0.0:7444  (join strings say hq.example:7444)
+          administration  127.0.0.1:9445  (API token: /srv/landmark/admin-token)
+          operations      http://127.0.0.1:7446/readyz, /livez, /metrics
+          state           /srv/landmark
+
+        Try first:               landmarkctl --state-dir /srv/landmark --server 127.0.0.1:9445 servers list
+        Make a machine an agent: landmarkctl --state-dir /srv/landmark --server 127.0.0.1:9445 tokens create
+        ");
     }
 
     #[test]

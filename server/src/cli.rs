@@ -7,6 +7,9 @@ use clap_complete::Shell;
 use landmark_daemon::config::parse_override;
 use landmark_server::config::{DEFAULT_FILE, FILE_VARIABLE, Flags};
 
+pub(crate) mod failure;
+pub(crate) mod welcome;
+
 /// Landmark's management server: keeps the list of reference servers and pushes it to the agents.
 ///
 /// Without any configuration it makes a certificate authority, a database and an API token in its state folder, listens
