@@ -42,11 +42,10 @@ mod writer;
 pub use self::agent::{Agent, AssignmentState, Boots, Refused, Reported};
 pub use self::end::End;
 pub use self::filter::{AgentFilter, AgentKey};
-pub use self::outbound::Messages;
 pub use self::registry::{
     AgentEvent, AgentView, AgentWatch, Asked, FindError, Page, Progress, ProgressWatch, Registry,
 };
-pub use self::service::{FleetService, Plane, RenewError, SessionRefused};
+pub use self::service::{FleetService, Messages, Plane, RenewError, SessionRefused};
 
 use self::admission::Admission;
 use self::slots::Slots;

@@ -2,16 +2,12 @@
 //!
 //! Whoever fills a slot never waits: only the stream, which its own connection drives, ever writes to a peer.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use futures_util::Stream;
-use landmark_proto::convert::fleet::server_message_to_wire;
-use landmark_proto::wire;
+use landmark_proto::message::ServerMessage;
 use tokio::sync::Notify;
-use tonic::Status;
 
 use super::end::End;
 use super::slots::{Next, Slots};
@@ -56,6 +52,36 @@ impl Outbound {
         self.changed.notified().await;
     }
 
+    /// The next message for the stream, and in the end once why there are no more.
+    pub(super) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Result<ServerMessage, End>>> {
+        let mut inner = self.inner();
+        if inner.finished {
+            return Poll::Ready(None);
+        }
+        match inner.slots.take(Instant::now()) {
+            Next::Message(message) => Poll::Ready(Some(Ok(message))),
+            Next::End(end) => {
+                inner.finished = true;
+                drop(inner);
+                self.changed.notify_one();
+                Poll::Ready(Some(Err(end)))
+            }
+            Next::Nothing => {
+                match &mut inner.reader {
+                    Some(reader) => reader.clone_from(context.waker()),
+                    None => inner.reader = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The stream is gone, and the session with it.
+    pub(super) fn abandon(&self) {
+        self.inner().finished = true;
+        self.end(End::Left);
+    }
+
     /// Waits until the stream has ended.
     pub(super) async fn finished(&self) {
         while !self.inner().finished {
@@ -72,44 +98,5 @@ impl Outbound {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // The slots are whole after every step, also after one that panicked.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The response stream of a session. Dropped by the connection, it ends the session.
-#[derive(Debug)]
-pub struct Messages(pub(super) Arc<Outbound>);
-
-impl Stream for Messages {
-    type Item = Result<wire::ServerMessage, Status>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut inner = self.0.inner();
-        if inner.finished {
-            return Poll::Ready(None);
-        }
-        match inner.slots.take(Instant::now()) {
-            Next::Message(message) => Poll::Ready(Some(Ok(server_message_to_wire(&message)))),
-            Next::End(end) => {
-                inner.finished = true;
-                drop(inner);
-                self.0.changed.notify_one();
-                let is_in_order = matches!(end, End::Left | End::Drained);
-                Poll::Ready((!is_in_order).then(|| Err(end.into())))
-            }
-            Next::Nothing => {
-                match &mut inner.reader {
-                    Some(reader) => reader.clone_from(context.waker()),
-                    None => inner.reader = Some(context.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Drop for Messages {
-    fn drop(&mut self) {
-        self.0.inner().finished = true;
-        self.0.end(End::Left);
     }
 }

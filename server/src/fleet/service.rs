@@ -1,11 +1,13 @@
 //! The agent plane on the wire: who may come in, and how sessions and renewals begin. The last file that sees protobuf.
 
 use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::StreamExt as _;
-use landmark_proto::convert::fleet::agent_message_from_wire;
+use futures_util::{Stream, StreamExt as _};
+use landmark_proto::convert::fleet::{agent_message_from_wire, server_message_to_wire};
 use landmark_proto::message::MAX_MESSAGE_BYTES;
 use landmark_proto::violation::{Path, Violations};
 use landmark_proto::wire;
@@ -15,7 +17,7 @@ use tonic::{Code, Extensions, Request, Response, Status, Streaming};
 use tracing::info;
 
 use super::end::End;
-use super::outbound::{Messages, Outbound};
+use super::outbound::Outbound;
 use super::session::{Inbound, Session};
 use super::{Fleet, Shared, telemetry};
 use crate::edge::{Hangup, PeerAddress};
@@ -107,6 +109,29 @@ impl wire::fleet_server::Fleet for Plane {
         };
         telemetry::renewal(if renewed.is_ok() { "renewed" } else { "refused" });
         Ok(Response::new(wire::RenewCertificateResponse { certificate: renewed?.into() }))
+    }
+}
+
+/// The response stream of a session. Dropped by its connection, it ends the session.
+#[derive(Debug)]
+pub struct Messages(pub(super) Arc<Outbound>);
+
+impl Stream for Messages {
+    type Item = Result<wire::ServerMessage, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(context).map(|next| match next? {
+            Ok(message) => Some(Ok(server_message_to_wire(&message))),
+            // In order: the stream ends without an error.
+            Err(End::Left | End::Drained) => None,
+            Err(end) => Some(Err(end.into())),
+        })
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
