@@ -1,5 +1,6 @@
 //! Who plays: a server, three agents, three reference servers, and the administrator's command line.
 
+use std::io::Read as _;
 use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,17 +62,22 @@ impl<'a> Stage<'a> {
 
     /// Runs landmarkctl as a person would, and shows it.
     pub(crate) fn ctl(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new(binaries::find("landmarkctl")?)
+        // One pipe for data and remarks, so that they come in the order in which a person sees them.
+        let (mut screen, output) = std::io::pipe()?;
+        let mut child = Command::new(binaries::find("landmarkctl")?)
             .args(self.where_it_is())
             .args(arguments)
             .env("HOME", self.scratch.path())
-            .output()
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
             .context("run landmarkctl")?;
-        let mut shown = String::from_utf8_lossy(&output.stdout).into_owned();
-        shown.push_str(&String::from_utf8_lossy(&output.stderr));
+        let mut shown = String::new();
+        screen.read_to_string(&mut shown)?;
+        let status = child.wait()?;
         let line = format!("landmarkctl {}", quoted(arguments));
         self.teller.command(&line, &shown);
-        ensure!(output.status.success(), "{line}: {}", output.status);
+        ensure!(status.success(), "{line}: {status}");
         Ok(shown)
     }
 
@@ -98,6 +104,16 @@ impl<'a> Stage<'a> {
             .await?;
         }
         Ok(began.elapsed())
+    }
+
+    /// Waits until the server has learnt the location of every agent; agents report in batches.
+    pub(crate) async fn reported(&self, location: &str) -> Result<()> {
+        let ctl = self.server.ctl();
+        for player in &self.agents {
+            let id = player.agent.id().await?;
+            ctl.wait_for_agent(&id, location, |agent| agent["location"] == location).await?;
+        }
+        Ok(())
     }
 
     /// Asks every agent to look again, as `landmark-agent recheck` on its machine does.

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use landmark_tests::fleet::facts::{held_revision, is_external, is_internal_by, is_internal_by_server};
 use landmark_tests::scratch::Scratch;
+use serde_json::Value;
 
 use crate::stage::Stage;
 
@@ -19,7 +20,7 @@ pub(crate) async fn tell(scratch: &Scratch, keep: bool) -> Result<()> {
 }
 
 async fn opening(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("A server and three machines");
+    stage.teller.scene("A server and three machines").await;
     stage.server.start().await?;
     stage.teller.say(
         "landmark-server started without any configuration file: it made its own authority and database.",
@@ -30,12 +31,13 @@ async fn opening(stage: &mut Stage<'_>) -> Result<()> {
     }
     stage.all("connected and internal", is_internal_by_server).await?;
     stage.teller.seen("All three are connected to the server, so they are internal.");
+    stage.reported("internal").await?;
     stage.ctl(&["agents", "list"])?;
     Ok(())
 }
 
 async fn saved_is_not_assigned(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("The list is edited and saved, and nothing else happens yet");
+    stage.teller.scene("The list is edited and saved, and nothing else happens yet").await;
     for index in 0..stage.beacons.len() {
         let (host, port) = address(stage, index)?;
         stage.ctl(&["servers", "add", &host, &port.to_string()])?;
@@ -50,7 +52,7 @@ async fn saved_is_not_assigned(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 async fn assigned(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("Assign to agents");
+    stage.teller.scene("Assign to agents").await;
     stage.ctl(&["assign", "-m", "the first list", "--wait"])?;
     stage.all("assignment 1", |status| held_revision(status) == Some(1)).await?;
     stage.teller.seen("All three hold assignment 1 on their own disks.");
@@ -59,12 +61,12 @@ async fn assigned(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 async fn server_stops(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("The server stops: the agents decide alone, from disk");
+    stage.teller.scene("The server stops: the agents decide alone, from disk").await;
     stage.server.stop().await?;
     let (host, port) = address(stage, 0)?;
     let took = stage.all("internal by the first", |status| is_internal_by(status, &host, port)).await?;
     stage.teller.seen(&format!(
-        "Within {} ms of the server's end all three were internal by the first reference server, the {} at {host}:{port}.",
+        "Within {} ms after the server had ended, all three were internal by the first reference server, the {} at {host}:{port}.",
         took.as_millis(),
         stage.beacons[0].name,
     ));
@@ -72,7 +74,7 @@ async fn server_stops(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 async fn reference_servers_stop(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("The reference servers stop, one by one");
+    stage.teller.scene("The reference servers stop, one by one").await;
     stage.teller.say("An agent without its server looks again by itself every minute; here it is asked to (landmark-agent recheck).");
     for next in 1..stage.beacons.len() {
         stop_beacon(stage, next - 1).await?;
@@ -102,7 +104,7 @@ async fn stop_beacon(stage: &mut Stage<'_>, index: usize) -> Result<()> {
 }
 
 async fn all_come_back(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("All come back");
+    stage.teller.scene("All come back").await;
     for beacon in &mut stage.beacons {
         beacon.restart().await?;
     }
@@ -121,20 +123,39 @@ async fn all_come_back(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 async fn history(stage: &mut Stage<'_>) -> Result<()> {
-    stage.teller.scene("What the agents recorded while the server was away");
+    stage.teller.scene("What the agents recorded while the server was away").await;
     let agent = stage.agents.first().context("no agent")?;
     let id = agent.agent.id().await?;
-    // By the server, then by each of three reference servers, by none, by the first, by the server.
-    stage
+    let shown = stage
         .server
         .ctl()
-        .wait_for_agent(&id, "the history was replayed", |shown| {
-            shown["history"].as_array().is_some_and(|history| history.len() >= 7)
-        })
+        .wait_for_agent(&id, "the history was replayed", |shown| history_of(shown).len() >= HISTORY.len())
         .await?;
+    ensure!(history_of(&shown) == HISTORY, "the history is {:?}", history_of(&shown));
     stage.ctl(&["agents", "show", agent.name])?;
     stage.teller.seen("Every change of the time without the server was replayed, once and in order.");
     Ok(())
+}
+
+/// What the story made each agent record, newest first: the kind of reason, and the place in the list.
+const HISTORY: [(&str, u64); 8] = [
+    ("management_server", 0),
+    ("reference_server", 1),
+    ("none_reachable", 0),
+    ("reference_server", 3),
+    ("reference_server", 2),
+    ("reference_server", 1),
+    ("management_server", 0),
+    ("no_assignment", 0),
+];
+
+fn history_of(shown: &Value) -> Vec<(&str, u64)> {
+    let records = shown["history"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let basis = |record: &'_ Value| record["basis"]["position"].as_u64().unwrap_or(0);
+    records
+        .iter()
+        .map(|record| (record["basis"]["kind"].as_str().unwrap_or_default(), basis(record)))
+        .collect()
 }
 
 async fn ending(stage: &Stage<'_>, keep: bool) -> Result<()> {

@@ -7,16 +7,25 @@ use std::time::{Duration, Instant};
 pub(crate) struct Teller {
     began: Instant,
     n_scenes: usize,
+    is_watched: bool,
     colours: bool,
 }
 
+/// Between two scenes, where somebody is watching.
+const TO_READ: Duration = Duration::from_secs(3);
+
 impl Teller {
     pub(crate) fn new() -> Self {
-        let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { began: Instant::now(), n_scenes: 0, colours }
+        let is_watched = std::io::stdout().is_terminal();
+        let colours = is_watched && std::env::var_os("NO_COLOR").is_none();
+        Self { began: Instant::now(), n_scenes: 0, is_watched, colours }
     }
 
-    pub(crate) fn scene(&mut self, title: &str) {
+    /// Begins a scene, after a moment to read the one before.
+    pub(crate) async fn scene(&mut self, title: &str) {
+        if self.n_scenes > 0 && self.is_watched {
+            tokio::time::sleep(TO_READ).await;
+        }
         self.n_scenes += 1;
         println!("\n{}", self.painted("1;36", &format!("━━ {}. {title}", self.n_scenes)));
     }
