@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use landmark_tests::fleet::{Agent, Server};
 use landmark_tests::scratch::test;
 use landmark_tests::wait::{LIMIT, wait_until};
+use landmark_tests::{binaries, process};
 
 /// Exit codes of both daemons (EX_UNAVAILABLE and EX_CONFIG of sysexits.h).
 const UNAVAILABLE: i32 = 69;
@@ -16,12 +18,18 @@ const WRONG_CONFIGURATION: i32 = 78;
 async fn a_first_start_says_how_to_go_on_and_keeps_its_secrets() -> Result<()> {
     test(async |scratch| {
         let server = Server::started(scratch).await?;
-        wait_until("the server says how to go on", LIMIT, async || {
-            let said = server.output();
-            ensure!(said.contains("landmarkctl") && said.contains("landmark-agent enroll"), "{said}");
-            Ok(())
+        let said = wait_until("the server says how to go on", LIMIT, async || {
+            let output = server.output();
+            let line = output.lines().find_map(|line| line.split_once("Make a machine an agent: "));
+            line.map(|(_, command)| command.trim().to_owned()).with_context(|| output.clone())
         })
         .await?;
+        // As it stands there, pasted into a shell.
+        let mut shell = Command::new("/bin/sh");
+        let programs = binaries::find("landmarkctl")?;
+        shell.args(["-c", &said]).env("PATH", programs.parent().context("no folder")?);
+        let join_command = process::run(shell, scratch.journal()).await?.success()?.stdout;
+        ensure!(join_command.contains("landmark-agent enroll landmark1."), "{join_command}");
         for secret in ["authority.key", "server.key", "admin-token", "landmark.db"] {
             let path = server.state_folder().join(secret);
             let mode = fs::metadata(&path).with_context(|| format!("look at {secret}"))?.permissions().mode();
@@ -82,7 +90,7 @@ async fn a_wrong_setting_is_named_and_nothing_starts() -> Result<()> {
         refused.exited(WRONG_CONFIGURATION)?.says(&[
             "agent.toml:2",
             "location.allow-loopback",
-            "perhaps",
+            "true or false",
             "nonsense",
         ])?;
         Ok(())

@@ -27,7 +27,9 @@ impl Port {
     /// # Errors
     /// None is free, or the locks cannot be made.
     pub fn reserve() -> Result<Self> {
-        let folder = std::env::temp_dir().join("landmark-test-ports");
+        // One folder a user: nobody can lock another user's files.
+        let user = rustix::process::geteuid().as_raw();
+        let folder = std::env::temp_dir().join(format!("landmark-test-ports-{user}"));
         fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         // Tests that start together begin at different places.
         let span = usize::from(OURS.end - OURS.start);
