@@ -8,12 +8,13 @@ pub(crate) mod location;
 pub(crate) mod servers;
 pub(crate) mod tokens;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use crate::context::{Address, Wanted};
+use crate::context::{InvalidAddress, Wanted};
 
 const FINDING: &str = "Finding the server";
 
@@ -79,32 +80,33 @@ pub(crate) struct Global {
 
     /// Where administration listens; the port is 7445 unless given
     #[arg(long, global = true, value_name = "HOST[:PORT]", env = "LANDMARK_SERVER", help_heading = FINDING)]
-    pub(crate) server: Option<Address>,
+    pub(crate) server: Option<String>,
 
     /// The certificate of the fleet's authority (authority.pem in the server's state folder)
     #[arg(long, global = true, value_name = "FILE", env = "LANDMARK_CA", value_hint = ValueHint::FilePath, help_heading = FINDING)]
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) ca: Option<OsString>,
 
     /// A file that holds the API token; "-" reads it from standard input
     #[arg(long, global = true, value_name = "FILE", env = "LANDMARK_TOKEN_FILE", value_hint = ValueHint::FilePath, help_heading = FINDING)]
-    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<OsString>,
 
     /// The state folder of a server on this machine [default: /var/lib/landmark-server, else that of the user]
     #[arg(long, global = true, value_name = "DIR", env = "LANDMARK_SERVER_STATE_DIR", value_hint = ValueHint::DirPath, help_heading = FINDING)]
-    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<OsString>,
 }
 
 impl Global {
     /// What these say about the server that is meant. An empty variable says nothing.
-    pub(crate) fn wanted(&self) -> Wanted {
-        let path = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
-        Wanted {
-            context: self.context.clone().filter(|name| !name.is_empty()),
-            server: self.server.clone(),
+    pub(crate) fn wanted(&self) -> Result<Wanted, InvalidAddress> {
+        let path = |path: &Option<OsString>| path.as_ref().filter(|path| !path.is_empty()).map(PathBuf::from);
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        Ok(Wanted {
+            context: text(&self.context),
+            server: text(&self.server).map(|address| address.parse()).transpose()?,
             ca: path(&self.ca),
             token_file: path(&self.token_file),
             state_dir: path(&self.state_dir),
-        }
+        })
     }
 }
 

@@ -117,7 +117,7 @@ async fn info(run: &Run) -> Result<Exit, Failure> {
 impl Run {
     /// Decides which server is meant.
     fn target(&self) -> Result<Target, Failure> {
-        let wanted = self.global.wanted();
+        let wanted = self.global.wanted()?;
         let named_outright = wanted.server.is_some() || wanted.ca.is_some() || wanted.state_dir.is_some();
         let contexts =
             if wanted.context.is_some() || !named_outright { folder()?.load()? } else { Contexts::default() };

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use landmark_proto::join::SpkiPin;
 
-pub(crate) use address::Address;
+pub(crate) use address::{Address, InvalidAddress};
 pub(crate) use credentials::{Credentials, CredentialsError, load_authority, read_token};
 pub(crate) use file::{Context, ContextFileError, Contexts, Folder};
 
 /// What the command line and the environment say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) context: Option<String>,
     pub(crate) server: Option<Address>,

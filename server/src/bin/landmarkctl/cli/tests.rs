@@ -53,8 +53,17 @@ fn global_options_stand_before_and_after_a_command() {
     ] {
         let cli = parse(arguments).unwrap();
         assert!(cli.global.json);
-        assert_eq!(cli.global.wanted().server.unwrap().to_string(), "a:1");
+        assert_eq!(cli.global.wanted().unwrap().server.unwrap().to_string(), "a:1");
     }
+}
+
+#[test]
+fn an_empty_value_says_nothing() {
+    let cli =
+        parse(&["--server", "", "--ca", "", "--token-file", "", "--context", "", "server", "info"]).unwrap();
+    assert_eq!(cli.global.wanted(), Ok(Wanted::default()));
+    let cli = parse(&["--server", "a:0", "server", "info"]).unwrap();
+    assert!(cli.global.wanted().is_err());
 }
 
 #[test]

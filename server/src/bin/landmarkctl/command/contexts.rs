@@ -62,7 +62,7 @@ fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
     if contexts.contexts.contains_key(&name) && !force {
         return Err(Failure::usage(format!("there is a context {name:?} already")).hint("--force changes it"));
     }
-    let wanted = run.global.wanted();
+    let wanted = run.global.wanted()?;
     let missing: Vec<&str> = [
         (wanted.server.is_none(), "--server HOST:PORT"),
         (wanted.ca.is_none() && pin.is_none(), "--ca FILE or --pin PIN"),

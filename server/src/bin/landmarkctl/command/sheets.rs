@@ -31,7 +31,7 @@ struct DryRunDocument<'a> {
 pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure> {
     let Import { file, replace, append: _, dry_run, encoding, etag } = arguments;
     let from_stdin = file == Path::new("-");
-    if from_stdin && run.global.wanted().token_file.as_deref() == Some(Path::new("-")) {
+    if from_stdin && run.global.wanted()?.token_file.as_deref() == Some(Path::new("-")) {
         return Err(Failure::usage("standard input cannot be both the list and the API token"));
     }
     let name = if from_stdin { "standard input".to_owned() } else { file.display().to_string() };

@@ -6,7 +6,7 @@ use std::path::Path;
 use landmark_daemon::error::Chain;
 
 use super::{Exit, Failure};
-use crate::context::{ContextFileError, CredentialsError, Origin, ResolveError, Target};
+use crate::context::{ContextFileError, CredentialsError, InvalidAddress, Origin, ResolveError, Target};
 
 impl From<ContextFileError> for Failure {
     fn from(error: ContextFileError) -> Self {
@@ -20,6 +20,12 @@ impl From<ContextFileError> for Failure {
                 failure
             }
         }
+    }
+}
+
+impl From<InvalidAddress> for Failure {
+    fn from(error: InvalidAddress) -> Self {
+        Self::usage(error.to_string()).hint("it is given by --server or LANDMARK_SERVER")
     }
 }
 
