@@ -31,6 +31,7 @@ pub mod report;
 
 pub mod link;
 
+// Beside the flow: what people see of it, what wires it, and what makes a machine an agent in the first place.
 pub mod control;
 
 pub mod app;

@@ -370,7 +370,7 @@ async fn a_machine_that_is_not_enrolled_is_told_how() {
 
 #[tokio::test]
 async fn the_control_socket_answers() {
-    use crate::control::client::ask;
+    use crate::control::client::{Asking, ask};
     use crate::control::{Answer, Ask};
     let mut setup = Setup::new().await;
     let config = setup.config();
@@ -390,8 +390,17 @@ async fn the_control_socket_answers() {
     };
     assert!(explanations[0].text.contains("internal"), "{}", explanations[0].text);
     assert_eq!(explanations[0].evidence["location"], "internal");
-    drop(session);
+    let mut watching = Asking::begin(&config.control_socket, Ask::Watch).await.unwrap();
+    let mut link_states = Vec::new();
+    let mut session = Some(session);
+    while link_states.last().is_none_or(|state| state != "lost") {
+        let Some(Answer::Status(status)) = watching.next().await.unwrap() else { panic!() };
+        link_states.push(status["link"]["state"].as_str().unwrap().to_owned());
+        drop(session.take());
+    }
+    assert_eq!(link_states.first().map(String::as_str), Some("connected"));
     agent.stop().await;
+    assert!(watching.next().await.unwrap().is_none());
     let error = ask(&config.control_socket, Ask::Status).await.unwrap_err();
     assert_eq!(error.to_string(), "the agent is not running");
 }
