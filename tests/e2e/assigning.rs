@@ -1,10 +1,12 @@
 //! Assigning: who applied, who refused and why, and what a script sees of it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use landmark_tests::fleet::{Agent, Server, facts};
 use landmark_tests::scratch::test;
 use landmark_tests::wait::LIMIT;
+use rustix::process::Signal;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_rejected_assignment_leaves_the_old_list_and_its_reason_is_shown() -> Result<()> {
@@ -77,6 +79,38 @@ async fn waiting_for_an_assignment_tells_a_script_how_it_went() -> Result<()> {
         ctl.run(&["assign", "--wait"]).await?.exited(0)?;
         agent.start().await?;
         agent.wait_for(LIMIT, "it holds the list", |status| facts::held_revision(status) == Some(3)).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn waiting_tells_agents_that_do_not_answer_and_an_assignment_that_was_overtaken() -> Result<()> {
+    test(async |scratch| {
+        let server = Server::started(scratch).await?;
+        let ctl = server.ctl();
+        let mut agent = Agent::started(scratch, "agent", &server).await?;
+        ctl.add("10.1.1.5", 1433).await?;
+        ctl.assign().await?;
+
+        // Connected, and unable to answer.
+        agent.signal(Signal::STOP)?;
+        ctl.add("10.1.1.6", 1433).await?;
+        // 3: still pending when the time is up.
+        let late = ctl.run(&["assign", "--wait", "--timeout", "1s"]).await?.exited(3)?.json()?;
+        ensure!(late["progress"]["n_pending"] == 1, "{late}");
+
+        // 4: a newer assignment takes over while somebody waits.
+        let waiting = ctl.clone();
+        let mut overtaken = JoinSet::new();
+        overtaken.spawn(async move { waiting.run(&["assignments", "watch", "2"]).await });
+        ctl.add("10.1.1.7", 1433).await?;
+        ctl.ok(&["assign"]).await?;
+        overtaken.join_next().await.context("nobody waits")???.exited(4)?;
+
+        agent.signal(Signal::CONT)?;
+        ctl.run(&["assignments", "watch", "3"]).await?.exited(0)?;
+        ensure!(facts::held_revision(&agent.status().await?) == Some(3));
         Ok(())
     })
     .await

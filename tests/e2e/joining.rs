@@ -1,10 +1,13 @@
 //! How a machine becomes an agent, and all the ways in which it must not.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use landmark_proto::join::{JoinTicket, SpkiPin};
 use landmark_tests::fleet::{Agent, Server};
 use landmark_tests::scratch::test;
 use landmark_tests::wait::wait_until;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_join_string_makes_one_machine_an_agent() -> Result<()> {
@@ -54,6 +57,57 @@ async fn a_token_lets_in_as_many_machines_as_it_says() -> Result<()> {
 }
 
 #[tokio::test]
+async fn of_machines_that_race_for_one_token_one_wins() -> Result<()> {
+    test(async |scratch| {
+        let server = Server::started(scratch).await?;
+        let join_string = server.join_string().await?;
+        let mut racing = JoinSet::new();
+        for n in 0..6 {
+            let (machine, join_string) = (Agent::new(scratch, &format!("machine-{n}"))?, join_string.clone());
+            racing.spawn(async move { machine.enroll(&join_string).await });
+        }
+        let mut n_won = 0;
+        while let Some(ended) = racing.join_next().await {
+            match ended?? {
+                output if output.code == 0 => n_won += 1,
+                output => output.failure()?.says(&["token"]).map(drop)?,
+            }
+        }
+        ensure!(n_won == 1 && n_agents(&server).await? == 1, "{n_won} won");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_machine_that_is_killed_while_it_enrolls_becomes_one_agent_all_the_same() -> Result<()> {
+    const N_KILLS: u64 = 12;
+    test(async |scratch| {
+        let server = Server::started(scratch).await?;
+        let join_string = server.join_string().await?;
+        let mut agent = Agent::new(scratch, "agent")?;
+        for n in 0..N_KILLS {
+            // From the first instruction to the last file.
+            let mut enrolling = agent.begin_to_enroll(&join_string)?;
+            tokio::time::sleep(Duration::from_millis(n * 4)).await;
+            if enrolling.ensure_running().is_ok() {
+                enrolling.kill().await?;
+            }
+        }
+        let last = agent.enroll(&join_string).await?;
+        if last.code != 0 {
+            // One of the killed had got through.
+            last.failure()?.says(&["already"])?;
+        }
+        agent.start().await?;
+        agent.wait_until_online(&server.ctl()).await?;
+        ensure!(n_agents(&server).await? == 1);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn an_expired_token_lets_nobody_in() -> Result<()> {
     test(async |scratch| {
         let server = Server::started(scratch).await?;
@@ -61,7 +115,7 @@ async fn an_expired_token_lets_nobody_in() -> Result<()> {
         // The shortest lifetime there is.
         let token = ctl.ok(&["tokens", "create", "--lifetime", "1m"]).await?;
         let join_string = token["join_string"].as_str().context("no join string")?;
-        let limit = std::time::Duration::from_secs(90);
+        let limit = Duration::from_secs(90);
         wait_until("the token is not listed as usable any more", limit, async || {
             let usable = ctl.ok(&["tokens", "list"]).await?;
             ensure!(usable["tokens"].as_array().is_some_and(Vec::is_empty), "{usable}");

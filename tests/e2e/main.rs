@@ -11,6 +11,7 @@ mod lists_as_files;
 mod quiet_probes;
 mod reference_servers;
 mod removal;
+mod restored_server;
 mod silent_servers;
 mod steadiness;
 

@@ -11,7 +11,7 @@ use landmark_tests::peer::{self, ClientIdentity};
 use landmark_tests::reference::recorder::Recorder;
 use landmark_tests::scratch::test;
 use landmark_tests::wait::{LIMIT, wait_until};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -193,4 +193,46 @@ async fn a_stranger_on_the_servers_port_learns_nothing_and_does_no_harm() -> Res
         agent.wait_for(LIMIT, "it is internal by its server", facts::is_internal_by_server).await.map(drop)
     })
     .await
+}
+
+#[tokio::test]
+async fn peers_that_say_nothing_are_let_go() -> Result<()> {
+    test(async |scratch| {
+        let server = Server::started(scratch).await?;
+        let agent = Agent::started(scratch, "agent", &server).await?;
+        let listeners = server.listeners();
+        let mut silent = JoinSet::new();
+        let all =
+            [&listeners.agents, &listeners.enrollment, &listeners.administration, &listeners.operations];
+        for address in all.map(|port| port.address()) {
+            silent.spawn(async move {
+                let mut peer = TcpStream::connect(address).await?;
+                wait_until_let_go(&mut peer, address).await
+            });
+        }
+        // The handshake done, and then nothing.
+        for address in [listeners.enrollment.address(), listeners.administration.address()] {
+            silent.spawn(async move {
+                let mut peer = peer::connect(address, None).await?;
+                wait_until_let_go(&mut peer, address).await
+            });
+        }
+        let idle: Vec<UnixStream> = (0..20)
+            .map(|_| UnixStream::connect(agent.state_folder().join("control.sock")))
+            .collect::<std::io::Result<_>>()?;
+        while let Some(ended) = silent.join_next().await {
+            ended??;
+        }
+        agent.wait_for(LIMIT, "it answers again", |_| true).await?;
+        drop(idle);
+        Ok(())
+    })
+    .await
+}
+
+/// An error is a way to let go as well.
+async fn wait_until_let_go(peer: &mut (impl AsyncRead + Unpin), address: SocketAddr) -> Result<()> {
+    let mut said = Vec::new();
+    let ended = timeout(LIMIT, peer.read_to_end(&mut said)).await;
+    ended.map(drop).with_context(|| format!("{address} keeps a peer that says nothing"))
 }

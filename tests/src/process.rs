@@ -215,7 +215,7 @@ impl std::fmt::Display for Output {
         write!(f, "`{}` exited with {}", self.shown, self.code)?;
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !text.trim().is_empty() {
-                write!(f, "; {name}: {}", text.trim())?;
+                write!(f, "; {name}: {}", compact(text))?;
             }
         }
         Ok(())
@@ -250,6 +250,12 @@ pub async fn run_within(limit: Duration, command: Command, journal: &Journal) ->
     let output = Output { shown, code, stdout: text(ended.stdout), stderr: text(ended.stderr) };
     journal.note(&output.to_string());
     Ok(output)
+}
+
+/// A JSON document takes one line.
+fn compact(text: &str) -> String {
+    let document = serde_json::from_str::<serde_json::Value>(text);
+    document.map_or_else(|_| text.trim().to_owned(), |document| document.to_string())
 }
 
 fn shown(command: &Command) -> String {

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Ctl, Server, program};
@@ -76,6 +77,18 @@ impl Agent {
         self.run(&["enroll", join_string]).await
     }
 
+    /// Starts `landmark-agent enroll`, to be killed before it ends.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn begin_to_enroll(&self, join_string: &str) -> Result<Process> {
+        Process::start(
+            &format!("{} enrolling", self.name),
+            self.command(&["enroll", join_string])?,
+            &self.log,
+        )
+    }
+
     /// Starts it and waits until it answers `status`.
     ///
     /// # Errors
@@ -111,6 +124,14 @@ impl Agent {
     pub async fn kill(&mut self) -> Result<()> {
         self.journal.note(&format!("kill {}", self.name));
         self.take()?.kill().await
+    }
+
+    /// Sends its process a signal.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.process.as_mut().with_context(|| format!("{} does not run", self.name))?.signal(signal)
     }
 
     /// What it says of itself, by `landmark-agent status --json`.
