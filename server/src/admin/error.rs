@@ -26,6 +26,8 @@ const DOMAIN: &str = "landmark";
 /// All of a status travels in headers, which clients limit to 16 KiB (hyper, C-core), and Base64 makes a third more of it.
 const MAX_DETAIL_BYTES: usize = 8 * 1024;
 const MAX_MESSAGE_CHARS: usize = 1000;
+/// The way out of a conflict whose draft does not fit in.
+const READ_IT: &str = "read it (landmarkctl draft show, or Admin.GetDraft)";
 /// After which a busy server may be asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -113,9 +115,13 @@ impl From<AdminError> for Status {
             AdminError::Invalid(violations) => {
                 status(Code::InvalidArgument, &message, "INVALID", vec![bad_request(&violations)])
             }
-            AdminError::Conflict(present) => {
-                status(Code::Aborted, &message, "DRAFT_CHANGED", conflict(*present).into_iter().collect())
-            }
+            AdminError::Conflict(present) => match conflict(*present) {
+                Some(detail) => status(Code::Aborted, &message, "DRAFT_CHANGED", vec![detail]),
+                None => {
+                    let message = format!("{message}; the draft is too large to be told here: {READ_IT}");
+                    status(Code::Aborted, &message, "DRAFT_CHANGED", vec![])
+                }
+            },
             AdminError::NoAssignment(_) => status(Code::NotFound, &message, "NO_SUCH_ASSIGNMENT", vec![]),
             AdminError::NoAgent(_) => status(Code::NotFound, &message, "NO_SUCH_AGENT", vec![]),
             AdminError::NoToken(_) => status(Code::NotFound, &message, "NO_SUCH_JOIN_TOKEN", vec![]),

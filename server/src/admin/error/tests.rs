@@ -115,4 +115,9 @@ fn a_status_always_fits_into_the_headers_that_clients_accept() {
     let huge = Status::from(AdminError::Conflict(draft(MAX_SERVERS)));
     assert_eq!(details(&huge), 1);
     assert_eq!(huge.code(), Code::Aborted);
+    assert!(
+        huge.message()
+            .ends_with("too large to be told here: read it (landmarkctl draft show, or Admin.GetDraft)")
+    );
+    assert!(!of_default_size.message().contains("too large"));
 }
