@@ -13,7 +13,7 @@ use landmark_proto::wire;
 use landmark_proto::wire::enrollment_server::EnrollmentServer;
 use thiserror::Error;
 use tonic::{Request, Response, Status};
-use tracing::info;
+use tracing::{debug, info};
 use uuid::Uuid;
 
 use crate::edge::PeerAddress;
@@ -91,14 +91,19 @@ impl wire::enrollment_server::Enrollment for Enrollment {
     ) -> Result<Response<wire::EnrollResponse>, Status> {
         let address = request.extensions().get::<PeerAddress>().map(|address| address.0.ip());
         let enrolled = self.enroll_from(address, request.into_inner(), SystemTime::now()).await;
+        let address = address.map(tracing::field::display);
         telemetry::enrollment(match &enrolled {
             Ok(_) => "enrolled",
-            Err(EnrollmentError::TooManyFailures(_)) => "limited",
-            Err(_) => "refused",
+            Err(error @ EnrollmentError::TooManyFailures(_)) => {
+                // Whoever is kept waiting may knock as often as it likes; the failures before have been told.
+                debug!(address, %error, "enrolment refused");
+                "limited"
+            }
+            Err(error) => {
+                info!(address, %error, "enrolment refused");
+                "refused"
+            }
         });
-        if let Err(error) = &enrolled {
-            info!(address = address.map(tracing::field::display), %error, "enrolment refused");
-        }
         Ok(Response::new(enrolled?))
     }
 }
