@@ -256,12 +256,12 @@ impl Wired<'_> {
 async fn open_state(config: &Config, state_dir: &StateDir, host_name: &str) -> anyhow::Result<State> {
     let store = Store::open(&state_dir.join(DATABASE)).await?;
     let known = KnownFleet { fleet_id: store.fleet_id(), pin: store.authority_pin().await? };
-    let folder = state_dir.path().to_owned();
+    let (folder, agent_life) = (state_dir.path().to_owned(), config.agent_certificate_life);
     let names: Vec<String> =
         config.server_names.iter().map(ToString::to_string).chain([host_name.to_owned()]).collect();
     // Keys and files: nothing that may hold up the runtime.
     let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-        let authority = Arc::new(Authority::open(&folder, known)?);
+        let authority = Arc::new(Authority::open(&folder, known)?.with_agent_life(agent_life));
         let token = ApiToken::open(&folder)?;
         let names = ServerNames::new(names.iter().map(String::as_str));
         let tls = TlsSettings::open(&folder, Arc::clone(&authority), names, SystemTime::now())?;

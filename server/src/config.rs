@@ -20,6 +20,7 @@ use landmark_proto::reference_server::{DEFAULT_MAX_SERVERS, MAX_SERVERS};
 
 use crate::edge::Limits;
 use crate::fleet::FleetConfig;
+use crate::identity::AGENT_LIFE;
 use crate::settings::MaxServers;
 
 mod address;
@@ -38,6 +39,7 @@ pub const STATE_DIR_NAME: &str = "landmark-server";
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The configuration of a server.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct Config {
     pub server_names: Vec<Host>,
     /// How long the reference server list may become.
     pub max_reference_servers: MaxServers,
+    /// How long the agents' certificates are valid.
+    pub agent_certificate_life: Duration,
     /// What agents may cost.
     pub agent_limits: Limits,
     /// How agents and server pace themselves.
@@ -175,6 +179,7 @@ fn declare(r: &mut Reader) -> Config {
              landmarkctl do not need any.",
         ),
         max_reference_servers: declare_max_servers(r),
+        agent_certificate_life: declare_certificate_life(r),
         agent_limits: declare_agent_limits(r),
         fleet: declare_fleet(r),
         stop_grace: declare_stop_grace(r),
@@ -244,6 +249,16 @@ fn declare_max_servers(r: &mut Reader) -> MaxServers {
     })
 }
 
+fn declare_certificate_life(r: &mut Reader) -> Duration {
+    r.duration(
+        "certificates.lifetime",
+        AGENT_LIFE,
+        HOUR..=365 * DAY,
+        "How long the certificate of an agent is valid. Agents renew it by themselves after two thirds of that; one that\n\
+         was away for longer may still do so for 90 days after its end.",
+    )
+}
+
 fn declare_agent_limits(r: &mut Reader) -> Limits {
     let default = Limits::agents();
     let range = 1..=10_000_000_usize;
@@ -302,9 +317,11 @@ fn declare_fleet(r: &mut Reader) -> FleetConfig {
 fn declare_stop_grace(r: &mut Reader) -> Duration {
     r.duration(
         "stop.grace",
-        20 * SECOND,
+        // Sessions have 10 s to end, what they said last is written after them, and the shipped unit kills after 20 s.
+        15 * SECOND,
         SECOND..=10 * MINUTE,
-        "How long a stop may take before what is left is dropped. Shorter than the service manager's own limit.",
+        "How long a stop may take before what is left is dropped. Shorter than the service manager's own limit\n\
+         (TimeoutStopSec=20 in the unit that comes with Landmark).",
     )
 }
 

@@ -9,6 +9,7 @@
 //! A session says what it knows to the registry, and gives reports to the writer; whoever wants something from an agent
 //! fills a slot of its session and never waits for it. Must not know: listeners, administration.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,10 +28,12 @@ use crate::store::{Store, StoreError};
 
 mod admission;
 mod agent;
+mod allowance;
 mod end;
 mod filter;
 mod outbound;
 mod registry;
+mod renewal;
 mod service;
 mod session;
 mod slots;
@@ -48,6 +51,7 @@ pub use self::registry::{
 pub use self::service::{FleetService, Messages, Plane, RenewError, SessionRefused};
 
 use self::admission::Admission;
+use self::allowance::Allowances;
 use self::slots::Slots;
 use self::writer::Writer;
 
@@ -77,6 +81,8 @@ pub struct FleetConfig {
     pub hello_timeout: Duration,
     /// How long nothing can be written to an agent before its session ends.
     pub write_limit: Duration,
+    /// How long a push may stay unanswered while a newer assignment waits for its answer.
+    pub answer_limit: Duration,
 }
 
 impl Default for FleetConfig {
@@ -90,6 +96,8 @@ impl Default for FleetConfig {
             session_burst: 2_000,
             hello_timeout: Duration::from_secs(10),
             write_limit: Duration::from_secs(60),
+            // Longer than an agent may put its work off (`MAX_APPLY_JITTER`), and the work itself.
+            answer_limit: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -119,7 +127,10 @@ struct Shared {
     registry: Registry,
     writer: Writer,
     admission: Mutex<Admission>,
+    allowances: Mutex<Allowances>,
     sessions: TaskTracker,
+    /// Whether the log says already that agents are ahead of the database.
+    is_behind_told: AtomicBool,
     config: FleetConfig,
     stop: CancellationToken,
 }
@@ -141,11 +152,13 @@ pub async fn spawn(tasks: &mut Tasks, parts: Parts) -> Result<Fleet, StoreError>
             config.session_burst,
             Instant::now(),
         )),
+        allowances: Mutex::new(Allowances::new(Instant::now())),
         store,
         authority,
         registry,
         writer,
         sessions: TaskTracker::new(),
+        is_behind_told: AtomicBool::new(false),
         config,
         stop: tasks.stop_token(),
     });
@@ -162,22 +175,32 @@ impl Fleet {
     }
 
     /// Removes an agent: its certificate is refused from then on, its session ends at once, its history is deleted.
-    /// False if it is not enrolled.
+    /// False if it is not enrolled. Once begun it is done to its end, whether or not the caller waits for it: one that is
+    /// removed on disk and not in memory would be let in until the next start.
     ///
     /// # Errors
     /// The store failed: the agent is still enrolled.
     pub async fn remove(&self, agent_id: AgentId) -> Result<bool, StoreError> {
-        let is_removed = self.0.store.remove_agent(agent_id, SystemTime::now()).await?;
-        if is_removed {
-            self.0.registry.removed(agent_id);
-        }
-        Ok(is_removed)
+        let shared = Arc::clone(&self.0);
+        let removing = self.0.sessions.spawn(async move {
+            let is_removed = shared.store.remove_agent(agent_id, SystemTime::now()).await?;
+            if is_removed {
+                shared.registry.removed(agent_id);
+            }
+            Ok(is_removed)
+        });
+        // Fails only when the process ends in the middle of it.
+        removing.await.unwrap_or(Err(StoreError::Closed))
     }
 }
 
 impl Shared {
     fn admission(&self) -> MutexGuard<'_, Admission> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn allowances(&self) -> MutexGuard<'_, Allowances> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The timing that an agent is told.

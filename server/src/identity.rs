@@ -22,7 +22,7 @@ mod pem;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use authority::{Authority, IssuedCertificate};
+pub use authority::{AGENT_LIFE, Authority, IssuedCertificate};
 pub use authority_files::{AuthorityError, KnownFleet};
 pub use peer::{InvalidPeer, PeerIdentity};
 pub use request::{CertificateRequest, InvalidRequest};

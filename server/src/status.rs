@@ -39,7 +39,9 @@ impl From<End> for Status {
             End::Removed => with_reason(Code::PermissionDenied, text, "AGENT_REMOVED"),
             End::Unknown => with_reason(Code::PermissionDenied, text, "AGENT_UNKNOWN"),
             End::Invalid(violations) => invalid(&violations),
-            End::NoHello(_) | End::Overdue(_) | End::Blocked(_) => Self::deadline_exceeded(text),
+            End::NoHello(_) | End::Overdue(_) | End::Blocked(_) | End::Unanswered(_) => {
+                Self::deadline_exceeded(text)
+            }
             End::Panicked => Self::internal(text),
         }
     }
@@ -50,7 +52,9 @@ impl From<SessionRefused> for Status {
         let text = refused.to_string();
         match refused {
             SessionRefused::NoIdentity => with_reason(Code::Unauthenticated, text, "CERTIFICATE_REQUIRED"),
-            SessionRefused::Later(delay) => retry_after(Code::Unavailable, text, delay),
+            SessionRefused::Later(delay) | SessionRefused::TooOften(delay) => {
+                retry_after(Code::Unavailable, text, delay)
+            }
             SessionRefused::Stopping => Self::unavailable(text),
         }
     }

@@ -16,6 +16,7 @@ fn without_any_configuration_the_documented_defaults_are_in_force() {
     assert_eq!(config.max_reference_servers.get(), 32);
     assert_eq!(config.fleet, FleetConfig::default());
     assert_eq!(config.agent_limits, Limits::agents());
+    assert_eq!(config.agent_certificate_life, 30 * DAY);
 }
 
 #[test]
@@ -59,6 +60,17 @@ filter = "loud=loud"
     server.toml:10:13: timing.heartbeet: unknown key (did you mean timing.heartbeat?)
     server.toml:12:10: log.filter: "loud=loud" is not a log filter (such as info or info,landmark_agent::link=debug)
     "#);
+}
+
+#[test]
+fn certificates_live_from_an_hour_to_a_year() {
+    let life = |text: &str| {
+        read(&format!("[certificates]\nlifetime = \"{text}\"")).map(|config| config.agent_certificate_life)
+    };
+    assert_eq!(life("1h"), Ok(HOUR));
+    assert_eq!(life("365d"), Ok(365 * DAY));
+    insta::assert_snapshot!(life("59m").unwrap_err(), @"server.toml:2:12: certificates.lifetime: 59m is too short (at least 1h)");
+    insta::assert_snapshot!(life("366d").unwrap_err(), @"server.toml:2:12: certificates.lifetime: 366d is too long (at most 365d)");
 }
 
 #[test]

@@ -40,6 +40,9 @@ pub enum End {
     /// The agent does not read.
     #[error("nothing could be sent for {} s", .0.as_secs())]
     Blocked(Duration),
+    /// The agent keeps a newer assignment back.
+    #[error("a push was not answered within {} s, and a newer assignment waits", .0.as_secs())]
+    Unanswered(Duration),
     /// A bug of ours, contained in this session.
     #[error("the session failed")]
     Panicked,
@@ -58,6 +61,7 @@ impl End {
             Self::NoHello(_) => "no_hello",
             Self::Overdue(_) => "overdue",
             Self::Blocked(_) => "blocked",
+            Self::Unanswered(_) => "unanswered",
             Self::Panicked => "panicked",
         }
     }

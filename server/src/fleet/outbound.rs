@@ -28,6 +28,17 @@ struct Inner {
     finished: bool,
 }
 
+/// How the slots stand.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Why the session ends, if it does.
+    pub(super) ending: Option<End>,
+    /// Since when something waits to be taken.
+    pub(super) waiting_since: Option<Instant>,
+    /// Since when the push is unanswered that keeps a newer assignment back.
+    pub(super) held_back_since: Option<Instant>,
+}
+
 impl Outbound {
     /// Fills or asks the slots, and wakes whoever is concerned.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Slots) -> T) -> T {
@@ -89,10 +100,14 @@ impl Outbound {
         }
     }
 
-    /// Why the session ends, if it does, and since when something waits to be taken.
-    pub(super) fn state(&self) -> (Option<End>, Option<Instant>) {
-        let inner = self.inner();
-        (inner.slots.ending().cloned(), inner.slots.waiting_since())
+    /// What the session's task has to know of the slots.
+    pub(super) fn state(&self) -> State {
+        let slots = &self.inner().slots;
+        State {
+            ending: slots.ending().cloned(),
+            waiting_since: slots.waiting_since(),
+            held_back_since: slots.held_back_since(),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -219,10 +219,14 @@ impl Registry {
         ask(&sessions, request_id, n_agents)
     }
 
-    /// Takes an agent in that was just enrolled. One that is known keeps its status.
+    /// Takes an agent in that was just enrolled. One that is known keeps its status; one that was removed in between
+    /// stays removed.
     pub(crate) fn enrolled(&self, agent: Agent) {
         self.changing(|index| {
             let (agent_id, expires_at) = (agent.agent_id, agent.certificate_expires_at);
+            if index.was_removed(agent_id) {
+                return;
+            }
             if index.agent(agent_id).is_none() {
                 index.insert(agent);
             } else {

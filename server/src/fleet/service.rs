@@ -8,14 +8,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{Stream, StreamExt as _};
 use landmark_proto::convert::fleet::{agent_message_from_wire, server_message_to_wire};
+use landmark_proto::ids::AgentId;
 use landmark_proto::message::MAX_MESSAGE_BYTES;
 use landmark_proto::violation::{Path, Violations};
 use landmark_proto::wire;
 use landmark_proto::wire::fleet_server::FleetServer;
 use thiserror::Error;
 use tonic::{Code, Extensions, Request, Response, Status, Streaming};
-use tracing::info;
+use tracing::{info, warn};
 
+use super::allowance::{PER_AGENT, UsedUp};
 use super::end::End;
 use super::outbound::Outbound;
 use super::session::{Inbound, Session};
@@ -40,6 +42,12 @@ pub enum SessionRefused {
     /// Too many at once.
     #[error("too many agents connect at once; come back in {} ms", .0.as_millis())]
     Later(Duration),
+    /// This one alone.
+    #[error(
+        "this agent asks too often (at most {PER_AGENT} sessions and renewals within a minute); come back in {} ms",
+        .0.as_millis()
+    )]
+    TooOften(Duration),
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -86,7 +94,7 @@ impl wire::fleet_server::Fleet for Plane {
         request: Request<Streaming<wire::AgentMessage>>,
     ) -> Result<Response<Messages>, Status> {
         let peer = identity(request.extensions())?;
-        self.0.admit()?;
+        self.0.admit(peer.agent_id)?;
         let address = request.extensions().get::<PeerAddress>().map(|address| address.0.ip());
         let hangup = request.extensions().get::<Hangup>().cloned().unwrap_or_default();
         let outbound = Arc::new(Outbound::default());
@@ -104,7 +112,10 @@ impl wire::fleet_server::Fleet for Plane {
         let peer = identity(request.extensions());
         let wire::RenewCertificateRequest { certificate_request } = request.into_inner();
         let renewed = match peer {
-            Ok(peer) => self.0.renew(peer, &certificate_request, SystemTime::now()).await,
+            Ok(peer) => match self.0.allow(peer.agent_id) {
+                Ok(()) => self.0.renew(peer, &certificate_request, SystemTime::now()).await,
+                Err(refused) => Err(refused.into()),
+            },
             Err(refused) => Err(refused.into()),
         };
         telemetry::renewal(if renewed.is_ok() { "renewed" } else { "refused" });
@@ -137,14 +148,26 @@ impl Drop for Messages {
 
 impl Shared {
     /// Lets one more session in.
-    fn admit(&self) -> Result<(), SessionRefused> {
+    fn admit(&self, agent_id: AgentId) -> Result<(), SessionRefused> {
         if self.stop.is_cancelled() {
             telemetry::session_refused("stopping");
             return Err(SessionRefused::Stopping);
         }
+        self.allow(agent_id).inspect_err(|_| telemetry::session_refused("agent_rate"))?;
         self.admission().admit(Instant::now()).map_err(|delay| {
             telemetry::session_refused("rate");
             SessionRefused::Later(delay)
+        })
+    }
+
+    /// Takes from what this agent may ask for.
+    fn allow(&self, agent_id: AgentId) -> Result<(), SessionRefused> {
+        let taken = self.allowances().take(agent_id, Instant::now());
+        taken.map_err(|UsedUp { delay, is_news }| {
+            if is_news {
+                warn!(%agent_id, "an agent asks for sessions or certificates without a pause, and is kept waiting");
+            }
+            SessionRefused::TooOften(delay)
         })
     }
 

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
@@ -19,7 +20,8 @@ use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use super::agent::Agent;
 use super::end::End;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, State};
+use super::renewal::{Next, Renewals};
 use super::slots::Answer;
 use super::writer::Busy;
 use super::{Shared, telemetry};
@@ -36,10 +38,6 @@ const DEFER_SECOND: Duration = Duration::from_secs(1);
 const DEFER_BUSY: Duration = Duration::from_secs(5);
 /// Known agents get in without the database; the history then begins where the agent's outbox begins.
 const COMMITTED_LIMIT: Duration = Duration::from_secs(2);
-/// Renewals of a fleet that was enrolled in one minute shall not come in one minute.
-const RENEWAL_SPREAD: Duration = Duration::from_secs(60 * 60);
-/// An agent that did not renew is told again after this time.
-const RENEWAL_REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A message that came in, or why there will be none.
 pub(super) type Inbound = Result<AgentMessage, End>;
@@ -106,7 +104,7 @@ impl Session {
     /// Waits until someone else ends the session.
     async fn ended(&self) -> End {
         loop {
-            if let (Some(end), _) = self.outbound.state() {
+            if let Some(end) = self.outbound.state().ending {
                 return end;
             }
             self.outbound.changed().await;
@@ -117,12 +115,23 @@ impl Session {
     async fn open(&self, hello: Hello) -> Result<(), End> {
         let agent_id = self.peer.agent_id;
         let next_sequence = self.next_sequence(&hello).await;
-        let outbox_id = hello.outbox.outbox_id;
+        let (outbox_id, held) = (hello.outbox.outbox_id, hello.held);
         let now = SystemTime::now();
         let opened = self.shared.registry.open_session(agent_id, &self.outbound, |agent, present| {
             note_hello(agent, hello, present, now, self.address)
         })?;
         let Opened { epoch, offered, is_clone } = opened;
+        if let (Some(held), Offered::Push(present)) = (held, &offered)
+            && held.revision > present.held().revision
+            && !self.shared.is_behind_told.swap(true, Ordering::Relaxed)
+        {
+            // Once: if one agent is ahead, thousands are.
+            warn!(
+                %agent_id, held = %held.revision, present = %present.held().revision,
+                "agents hold later revisions than this server has, and refuse its assignments until it has come to a \
+                 later one: was an older database restored?"
+            );
+        }
         if is_clone {
             warn!("two machines seem to share this agent's identity; remove the agent and enrol both again");
         }
@@ -163,15 +172,17 @@ impl Session {
     async fn steady(&self, mut inbound: impl Stream<Item = Inbound> + Unpin) -> End {
         let silence = self.shared.config.tuning.heartbeat_interval * MISSED_HEARTBEATS;
         let mut overdue_at = Instant::now() + silence;
-        let mut renew_at = Some(Instant::now() + time_until_due(&self.peer, SystemTime::now()));
+        let (write_limit, answer_limit) = (self.shared.config.write_limit, self.shared.config.answer_limit);
+        let mut renewals = self.certificate_end().map(|noted_end| Renewals::new(&self.peer, noted_end));
+        let mut renew_at = self.remind_of_renewal(&mut renewals);
         loop {
-            let (end, waiting_since) = self.outbound.state();
-            if let Some(end) = end {
+            let State { ending, waiting_since, held_back_since } = self.outbound.state();
+            if let Some(end) = ending {
                 return end;
             }
-            let write_limit = self.shared.config.write_limit;
             let blocked_at = waiting_since.map(|since| Instant::from_std(since) + write_limit);
-            let deadlines = [Some(overdue_at), blocked_at, renew_at];
+            let unanswered_at = held_back_since.map(|since| Instant::from_std(since) + answer_limit);
+            let deadlines = [Some(overdue_at), blocked_at, unanswered_at, renew_at];
             let deadline = deadlines.into_iter().flatten().min().unwrap_or(overdue_at);
             tokio::select! {
                 biased;
@@ -193,7 +204,10 @@ impl Session {
                     if overdue_at <= deadline {
                         return End::Overdue(silence);
                     }
-                    renew_at = self.remind_of_renewal();
+                    if unanswered_at.is_some_and(|at| at <= deadline) {
+                        return End::Unanswered(answer_limit);
+                    }
+                    renew_at = self.remind_of_renewal(&mut renewals);
                 }
             }
         }
@@ -264,16 +278,23 @@ impl Session {
         }
     }
 
-    /// Tells the agent to renew its certificate, unless it has; returns when to look again.
-    fn remind_of_renewal(&self) -> Option<Instant> {
-        let view = self.shared.registry.agent(self.peer.agent_id)?;
-        if view.agent.certificate_expires_at > self.peer.not_after {
-            return None;
-        }
-        let has_ended = self.peer.not_after <= SystemTime::now();
-        let spread = if has_ended { Duration::ZERO } else { RENEWAL_SPREAD };
-        self.outbound.with(|slots| slots.renew(spread, std::time::Instant::now()));
-        Some(Instant::now() + RENEWAL_REMINDER)
+    /// Tells the agent to renew its certificate if that is due; returns when to look again.
+    fn remind_of_renewal(&self, renewals: &mut Option<Renewals>) -> Option<Instant> {
+        let life = self.shared.authority.agent_life();
+        let next = renewals.as_mut()?.look(self.certificate_end()?, life, SystemTime::now());
+        let wait = match next {
+            Next::Look(wait) => wait,
+            Next::Remind { spread, look_again } => {
+                self.outbound.with(|slots| slots.renew(spread, std::time::Instant::now()));
+                look_again
+            }
+        };
+        Some(Instant::now() + wait)
+    }
+
+    /// Of the newest certificate that was signed for the agent; `None` if it was removed.
+    fn certificate_end(&self) -> Option<SystemTime> {
+        self.shared.registry.agent(self.peer.agent_id).map(|view| view.agent.certificate_expires_at)
     }
 }
 
@@ -337,11 +358,6 @@ fn note_hello(
 fn next_epoch(last: Epoch, now: SystemTime) -> Epoch {
     let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     last.plus(1).max(Epoch::new(u64::try_from(since_1970.as_millis()).unwrap_or(0)))
-}
-
-/// How long until two thirds of a certificate's life are over.
-fn time_until_due(peer: &PeerIdentity, now: SystemTime) -> Duration {
-    peer.due_at().duration_since(now).unwrap_or_default()
 }
 
 fn invalid(field: &str, message: &str) -> End {

@@ -28,7 +28,7 @@ pub(super) struct Slots {
     renew: Option<Duration>,
     desired: Option<Desired>,
     /// The push that was sent and not answered; at most one.
-    unanswered: Option<(PushId, Held)>,
+    unanswered: Option<Unanswered>,
     last_push: PushId,
     /// The highest revision that this session was offered or needs not be.
     seen: Option<Revision>,
@@ -45,6 +45,14 @@ pub(super) struct Slots {
 struct Desired {
     published: Published,
     apply_jitter: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Unanswered {
+    push_id: PushId,
+    offered: Held,
+    /// When it came out, or its agent last said that it is applying it.
+    since: Instant,
 }
 
 /// What comes out next.
@@ -161,13 +169,15 @@ impl Slots {
     pub(super) fn answered(&mut self, result: &AssignmentResult, now: Instant) -> Result<Answer, Violations> {
         let path = Path::root().field("assignment_result");
         match self.unanswered {
-            Some((push_id, offered)) if push_id == result.push_id => {
+            Some(Unanswered { push_id, offered, .. }) if push_id == result.push_id => {
                 if offered != result.offered {
                     let message =
                         format!("{} was not what push {push_id} offered ({offered})", result.offered);
                     return Err(Violations::one(&path.field("revision"), message));
                 }
-                if result.outcome != AssignmentOutcome::Applying {
+                if result.outcome == AssignmentOutcome::Applying {
+                    self.unanswered = Some(Unanswered { push_id, offered, since: now });
+                } else {
                     self.unanswered = None;
                     // What was held back until now begins to wait now.
                     if self.desired.is_some() {
@@ -188,7 +198,7 @@ impl Slots {
 
     /// Takes the next message out.
     pub(super) fn take(&mut self, now: Instant) -> Next {
-        let next = self.next();
+        let next = self.next(now);
         self.waiting_since = self.has_more().then_some(now);
         next
     }
@@ -198,7 +208,12 @@ impl Slots {
         self.waiting_since
     }
 
-    fn next(&mut self) -> Next {
+    /// Since when the push is unanswered that keeps a newer assignment back; `None` while nothing is kept back.
+    pub(super) fn held_back_since(&self) -> Option<Instant> {
+        self.unanswered.filter(|_| self.desired.is_some()).map(|unanswered| unanswered.since)
+    }
+
+    fn next(&mut self, now: Instant) -> Next {
         if !self.welcomed && self.end.is_none() {
             return Next::Nothing;
         }
@@ -226,17 +241,18 @@ impl Slots {
         if let Some(spread) = self.renew.take() {
             return Next::Message(ServerMessage::RenewNow { spread });
         }
-        self.push().map_or(Next::Nothing, |assignment| Next::Message(ServerMessage::Assignment(assignment)))
+        self.push(now)
+            .map_or(Next::Nothing, |assignment| Next::Message(ServerMessage::Assignment(assignment)))
     }
 
-    fn push(&mut self) -> Option<Assignment> {
+    fn push(&mut self, now: Instant) -> Option<Assignment> {
         if self.unanswered.is_some() {
             return None;
         }
         let Desired { published, apply_jitter } = self.desired.take()?;
         let (push_id, offered) = (self.last_push.plus(1), published.held());
         self.last_push = push_id;
-        self.unanswered = Some((push_id, offered));
+        self.unanswered = Some(Unanswered { push_id, offered, since: now });
         Some(Assignment { push_id, offered, settings: published.encoded().clone(), apply_jitter })
     }
 

@@ -165,6 +165,59 @@ async fn a_removed_agent_is_thrown_out_and_stays_out() {
 }
 
 #[tokio::test]
+async fn a_removal_is_done_to_its_end_though_nobody_waits_for_it() {
+    let server = TestServer::new().await;
+    let agent = server.agent("a").await;
+    let (mut session, _) = agent.connected().await;
+    {
+        // As of an administrator whose connection breaks.
+        let mut removal = std::pin::pin!(server.fleet.remove(agent.agent_id));
+        assert!(futures_util::poll!(removal.as_mut()).is_pending());
+    }
+    assert_eq!(reason_of(&session.end().await.unwrap_err()), "AGENT_REMOVED");
+    assert!(server.fleet.registry().agent(agent.agent_id).is_none());
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_push_without_an_answer_ends_the_session_once_a_newer_one_waits() {
+    let server = TestServer::with(FleetConfig { answer_limit: QUIET, ..FleetConfig::default() }).await;
+    server.assign().await;
+    let agent = server.agent("a").await;
+    let (mut session, _) = agent.connected().await;
+    session.hear_assignment().await;
+    assert!(session.is_quiet_for(QUIET * 2).await, "nothing waits for the answer");
+    let second = server.assign().await;
+    let status = session.end().await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    let (mut session, _) = agent.connected().await;
+    assert_eq!(session.hear_assignment().await.offered, second.held());
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn one_agent_that_comes_without_a_pause_does_not_keep_the_others_out() {
+    let config = FleetConfig { sessions_per_second: 1, session_burst: 100, ..FleetConfig::default() };
+    let server = TestServer::with(config).await;
+    let (eager, calm) = (server.agent("eager").await, server.agent("calm").await);
+    let mut client = eager.client().await;
+    let mut refused = None;
+    for _ in 0..300 {
+        let (_messages_tx, messages_rx) = tokio::sync::mpsc::channel(1);
+        refused = client.session(Request::new(ReceiverStream::new(messages_rx))).await.err().or(refused);
+    }
+    let refused = refused.expect("300 sessions were admitted");
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert!(refused.message().starts_with("this agent asks too often"), "{refused}");
+    let delay = refused.get_error_details().retry_info().unwrap().retry_delay.unwrap();
+    assert!(delay > Duration::ZERO && delay <= Duration::from_secs(60), "{delay:?}");
+    let request = wire::RenewCertificateRequest { certificate_request: b"x".to_vec().into() };
+    let status = client.renew_certificate(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "renewals count too: {status}");
+    calm.connected().await;
+}
+
+#[tokio::test]
 async fn a_certificate_without_an_agent_is_refused() {
     let server = TestServer::new().await;
     let stranger = server.certified(AgentId::from_uuid(Uuid::now_v7()));

@@ -24,11 +24,11 @@ use super::server_certificate::{SERVER_NAME, ServerNames};
 /// Nobody replaces an authority in a hurry; its end is the end of a fleet.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(30 * 365 * DAY);
 /// An agent's certificate, unless configured otherwise; renewed after two thirds.
-const AGENT_LIFE: Duration = Duration::from_secs(30 * DAY);
+pub const AGENT_LIFE: Duration = Duration::from_secs(30 * DAY);
 /// The server's certificate; renewed after two thirds, at run time.
 const SERVER_LIFE: Duration = Duration::from_secs(90 * DAY);
 /// A machine whose clock is slow by up to this much still accepts a new certificate.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
+pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -83,6 +83,11 @@ impl Authority {
     #[must_use]
     pub fn with_agent_life(self, agent_life: Duration) -> Self {
         Self { agent_life, ..self }
+    }
+
+    /// For how long certificates for agents are valid.
+    pub fn agent_life(&self) -> Duration {
+        self.agent_life
     }
 
     /// Until when a certificate is valid that an agent gets at a time.

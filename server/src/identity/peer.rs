@@ -8,6 +8,8 @@ use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::authority::CLOCK_TOLERANCE;
+
 /// An agent, as its certificate names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerIdentity {
@@ -55,10 +57,12 @@ impl PeerIdentity {
     }
 }
 
-/// When two thirds of a certificate's life are over: early enough that a fleet can spread its renewals over days.
+/// When two thirds of a certificate's life are over: early enough that a fleet can spread its renewals over days. Its life
+/// begins when it was signed, which is later than it says.
 pub(super) fn due_at(not_before: SystemTime, not_after: SystemTime) -> SystemTime {
-    let life = not_after.duration_since(not_before).unwrap_or_default();
-    not_before + life * 2 / 3
+    let signed_at = not_before + CLOCK_TOLERANCE;
+    let life = not_after.duration_since(signed_at).unwrap_or_default();
+    signed_at + life * 2 / 3
 }
 
 /// The name of an agent in its certificate.
@@ -131,7 +135,11 @@ mod tests {
     #[test]
     fn a_certificate_is_due_after_two_thirds_of_its_life() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert_eq!(due_at(at(0), at(300)), at(200));
-        assert_eq!(due_at(at(300), at(0)), at(300), "a certificate without a life is always due");
+        assert_eq!(
+            due_at(at(0), at(3600 + 300)),
+            at(3600 + 200),
+            "it was signed an hour after its beginning"
+        );
+        assert_eq!(due_at(at(300), at(0)), at(3600 + 300), "a certificate without a life is always due");
     }
 }

@@ -128,7 +128,7 @@ async fn an_assignment_is_offered_to_those_who_are_connected() {
 async fn a_closed_session_that_was_superseded_changes_nothing() {
     let registry = registry(&["a"]);
     let (older, newer) = (registry.open(1), registry.open(1));
-    assert_eq!(older.state().0, Some(End::Superseded));
+    assert_eq!(older.state().ending, Some(End::Superseded));
     registry.close_session(id(1), &older, |_| ());
     assert_eq!(registry.n_online(), 1);
     registry.close_session(id(1), &newer, |_| ());
