@@ -1989,7 +1989,8 @@ pub mod admin_client {
             req.extensions_mut().insert(GrpcMethod::new("landmark.v1.Admin", "Assign"));
             self.inner.unary(req, path, codec).await
         }
-        /// Makes an older assignment's settings the next assignment (and the draft) and pushes it.
+        /// Makes an older assignment's settings the next assignment and pushes it. The draft follows, unless it has edits that
+        /// are not assigned yet: these stay.
         pub async fn assign_again(
             &mut self,
             request: impl tonic::IntoRequest<super::AssignAgainRequest>,
@@ -2338,7 +2339,8 @@ pub mod admin_server {
             &self,
             request: tonic::Request<super::AssignRequest>,
         ) -> std::result::Result<tonic::Response<super::AssignResponse>, tonic::Status>;
-        /// Makes an older assignment's settings the next assignment (and the draft) and pushes it.
+        /// Makes an older assignment's settings the next assignment and pushes it. The draft follows, unless it has edits that
+        /// are not assigned yet: these stay.
         async fn assign_again(
             &self,
             request: tonic::Request<super::AssignAgainRequest>,

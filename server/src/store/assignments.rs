@@ -152,7 +152,8 @@ impl Store {
         .await
     }
 
-    /// Makes the settings of an older assignment the next one, and the draft.
+    /// Makes the settings of an older assignment the next one. The draft follows, unless it has edits that are not assigned
+    /// yet: these stay.
     ///
     /// # Errors
     /// There is no such assignment, or the store failed: nothing was changed.
@@ -164,7 +165,12 @@ impl Store {
         self.write(async |connection| {
             let old = read_stored(connection, revision).await?.ok_or(AssignError::NotFound(revision))?;
             let present = present_stored(connection).await?;
+            let has_edits = read_row(connection).await?.draft.differs;
             let assigned = make(connection, present, old.encoded, signature, Some(revision)).await?;
+            if has_edits {
+                // Somebody's work, saved and not yet assigned: it stays.
+                return Ok(assigned);
+            }
             let row = read_row(connection).await?;
             let changed = Changed { at: signature.at, by: signature.by.clone() };
             match save(connection, row, old.settings, changed).await {

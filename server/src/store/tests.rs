@@ -218,7 +218,6 @@ async fn assigning_again_makes_a_higher_revision_of_the_old_bytes_and_the_draft(
     let first = store.assign(None, &signature("")).await.unwrap().stored;
     edit(&store, "b.example").await;
     store.assign(None, &signature("")).await.unwrap();
-    edit(&store, "c.example").await;
     let again = store.assign_again(Revision::FIRST, &signature("back")).await.unwrap();
     assert!(again.created);
     assert_eq!(again.stored.held().revision.get(), 3);
@@ -230,6 +229,22 @@ async fn assigning_again_makes_a_higher_revision_of_the_old_bytes_and_the_draft(
     let missing = Revision::new(9).unwrap();
     let refused = store.assign_again(missing, &signature("")).await;
     assert!(matches!(refused, Err(AssignError::NotFound(revision)) if revision == missing));
+}
+
+#[tokio::test]
+async fn assigning_again_keeps_edits_that_are_not_assigned_yet() {
+    let Opened { store, folder: _folder } = Opened::new().await;
+    edit(&store, "a.example").await;
+    store.assign(None, &signature("")).await.unwrap();
+    edit(&store, "b.example").await;
+    store.assign(None, &signature("")).await.unwrap();
+    edit(&store, "c.example").await;
+    let edited = store.draft().await.unwrap();
+    let again = store.assign_again(Revision::FIRST, &signature("back")).await.unwrap();
+    let draft = store.draft().await.unwrap();
+    assert_eq!((&draft.etag, &draft.settings), (&edited.etag, &edited.settings));
+    assert_eq!(draft.assigned, Some(again.stored.held()));
+    assert!(draft.differs);
 }
 
 #[tokio::test]
