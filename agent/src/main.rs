@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
@@ -17,6 +18,10 @@ use tracing::{debug, info, warn};
 mod cli;
 
 use self::cli::{Cli, Command, enroll, explain, failure, status};
+
+/// How long the process waits at its end for what blocks a thread: time enough to finish a file, while looking up a name
+/// takes a dead resolver half a minute and cannot be cancelled.
+const LEFTOVERS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -88,14 +93,16 @@ fn run((config, effective): (Config, Vec<Effective>)) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let connector = TcpConnector { connect_timeout: config.connect_timeout };
         let mut running = app::start(&config, Box::new(connector)).await?;
         running.attach_to_process()?;
         running.wait().await?;
         info!("stopped");
         Ok(Exit::Clean)
-    })
+    });
+    runtime.shutdown_timeout(LEFTOVERS);
+    ended
 }
 
 fn check_config(file: &Path) -> anyhow::Result<Exit> {
@@ -109,7 +116,9 @@ fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    runtime.shutdown_timeout(LEFTOVERS);
+    Ok(output)
 }
 
 fn print(text: &str) -> anyhow::Result<Exit> {
