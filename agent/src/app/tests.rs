@@ -166,6 +166,26 @@ async fn a_refused_push_keeps_the_old_one() {
 }
 
 #[tokio::test]
+async fn what_the_disk_did_not_take_is_stored_once_it_does() {
+    let mut setup = Setup::new().await;
+    let agent = setup.start().await;
+    let (mut session, _) = setup.plane.welcome().await;
+    // No file replaces a folder.
+    let in_the_way = setup.folder.path().join("ledger");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let push = offer(3, &settings(&["192.0.2.1"]));
+    session.say(ServerMessage::Assignment(push.clone())).await;
+    let AssignmentOutcome::Rejected(rejection) = session.until(final_outcome).await.outcome else { panic!() };
+    assert_eq!((rejection.code, rejection.still_held), (RejectionCode::Storage, None));
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let result = session.until(final_outcome).await;
+    assert_eq!((result.push_id, result.outcome), (push.push_id, AssignmentOutcome::Applied));
+    let enforced = agent.sources.enforcement.borrow().clone().unwrap();
+    assert_eq!(enforced.revision, Some(push.offered.revision));
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn when_the_server_goes_the_reference_server_decides_at_once() {
     let mut setup = Setup::new().await;
     let reference = TcpListener::bind("127.0.0.1:0").await.unwrap();

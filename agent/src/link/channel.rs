@@ -36,6 +36,8 @@ const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 const CODEC_LIMIT: usize = MAX_MESSAGE_BYTES + 1024;
 /// How long an HTTP/2 PING may stay unanswered.
 const PING_LIMIT: Duration = Duration::from_secs(20);
+/// No word of a server keeps an agent away for longer; the contract says the same of its other waits.
+const MAX_PUSH_BACK: Duration = Duration::from_secs(3600);
 
 /// A connection. Dropping it closes it at once.
 #[derive(Debug)]
@@ -157,6 +159,7 @@ pub fn end_of(status: &tonic::Status) -> End {
         return End::Closed(describe(source));
     }
     let push_back = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let push_back = push_back.map(|delay| delay.min(MAX_PUSH_BACK));
     End::Status { code: status.code(), message: clean(status.message()), push_back }
 }
 
@@ -179,6 +182,10 @@ mod tests {
             Status::with_error_details(Code::Unavailable, "full\n", ErrorDetails::with_retry_info(delay));
         let expected = End::Status { code: Code::Unavailable, message: "full".into(), push_back: delay };
         assert_eq!(end_of(&status), expected);
+        let delay = Some(Duration::from_secs(u64::MAX / 2));
+        let status = Status::with_error_details(Code::Unavailable, "", ErrorDetails::with_retry_info(delay));
+        let End::Status { push_back, .. } = end_of(&status) else { panic!("a word of the server") };
+        assert_eq!(push_back, Some(MAX_PUSH_BACK));
         let expected = End::Status { code: Code::Internal, message: "broken".into(), push_back: None };
         assert_eq!(end_of(&Status::internal("broken")), expected);
     }

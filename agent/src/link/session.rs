@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use landmark_daemon::error::Chain;
 use landmark_proto::convert::fleet::agent_message_to_wire;
-use landmark_proto::ids::PushId;
 use landmark_proto::location::LinkState;
-use landmark_proto::message::{AgentMessage, Assignment, EnforcementStatus, ServerMessage, Tuning, Welcome};
-use landmark_proto::revision::Held;
+use landmark_proto::message::{
+    AgentMessage, Assignment, EnforcementStatus, RejectionCode, ServerMessage, Tuning, Welcome,
+};
 use landmark_proto::wire;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
@@ -41,6 +41,8 @@ use crate::report;
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
 /// How long leaving may take.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// How long a disk that took no assignment is left alone, before the same one is offered to it again.
+const STORE_AGAIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// Of records in one message, so that it stays below the largest with room for its frame.
 const BATCH_BYTES: usize = 192 * 1024;
 
@@ -101,7 +103,7 @@ pub async fn hold(
     Ended { end, lived: Some(since.elapsed()), memory: session.conversation.into_memory() }
 }
 
-type Judging = Pin<Box<dyn Future<Output = (PushId, Held, Result<Answer, Closed>)> + Send>>;
+type Judging = Pin<Box<dyn Future<Output = (Assignment, Result<Answer, Closed>)> + Send>>;
 type Renewing = Pin<Box<dyn Future<Output = Result<(), RenewalError>> + Send>>;
 
 struct Session {
@@ -117,6 +119,8 @@ struct Session {
     /// The push that the ledger is looking at, and the newest that waits for it.
     offering: Option<Judging>,
     next_offer: Option<Assignment>,
+    /// The push that was refused only because the disk did not take it, and when it is offered again.
+    unstored: Option<(Assignment, Instant)>,
     renewing: Option<Renewing>,
 }
 
@@ -124,7 +128,7 @@ enum Event {
     Stop,
     Received(Result<Option<ServerMessage>, End>),
     ConnectionEnded,
-    Judged(PushId, Held, Result<Answer, Closed>),
+    Judged(Assignment, Result<Answer, Closed>),
     Renewed(Result<(), RenewalError>),
     /// Something inside the agent changed, or time passed.
     Changed,
@@ -165,6 +169,7 @@ impl Session {
         stop: &CancellationToken,
     ) -> Result<(), Over> {
         self.progress();
+        self.store_again();
         self.prepare().await?;
         let event = self.next_event(connection, stop).await;
         match event {
@@ -177,13 +182,9 @@ impl Session {
                     self.meet(demand, connection, outputs).await?;
                 }
             }
-            Event::Judged(push_id, offered, answer) => {
+            Event::Judged(assignment, answer) => {
                 self.offering = None;
-                let answer = answer.map_err(|_closed| Over(None))?;
-                self.conversation.judged(push_id, offered, answer.err());
-                if let Some(assignment) = self.next_offer.take() {
-                    self.offer(assignment);
-                }
+                self.judged(assignment, answer.map_err(|_closed| Over(None))?);
             }
             Event::Renewed(result) => {
                 self.renewing = None;
@@ -210,6 +211,9 @@ impl Session {
         if let Some((_, since)) = &self.unsaid {
             wake_at = *since + WRITE_LIMIT;
         }
+        if let Some((_, again_at)) = self.unstored.as_ref().filter(|_| self.offering.is_none()) {
+            wake_at = wake_at.min(*again_at);
+        }
         let Self { inbound, outbound, unsaid, offering, renewing, decided, parties, .. } = self;
         let mut outbox = parties.outbox.status();
         outbox.mark_unchanged();
@@ -219,7 +223,7 @@ impl Session {
             () = stop.cancelled() => Event::Stop,
             received = receive(inbound) => Event::Received(received),
             () = connection.ended() => Event::ConnectionEnded,
-            (push_id, offered, answer) = some(offering) => Event::Judged(push_id, offered, answer),
+            (assignment, answer) = some(offering) => Event::Judged(assignment, answer),
             result = some(renewing) => Event::Renewed(result),
             room = outbound.reserve(), if unsaid.is_some() => {
                 drop(room);
@@ -296,9 +300,12 @@ impl Session {
                 }
             }
             Demand::Renew(after) => {
-                info!(?after, "the server asks for another certificate");
-                let renewal = renew(connection.client(), self.parties.folder.clone(), after);
-                self.renewing.get_or_insert_with(|| Box::pin(renewal));
+                // One at a time: what a server repeats costs neither a log line nor a key.
+                if self.renewing.is_none() {
+                    info!(?after, "the server asks for another certificate");
+                    let renewal = renew(connection.client(), self.parties.folder.clone(), after);
+                    self.renewing = Some(Box::pin(renewal));
+                }
             }
             Demand::Tune(tuning) => {
                 outputs.tuning.send_replace(tuning);
@@ -312,9 +319,42 @@ impl Session {
             self.next_offer = Some(assignment);
             return;
         }
-        let (push_id, offered) = (assignment.push_id, assignment.offered);
+        self.unstored = None;
+        self.judge(assignment);
+    }
+
+    fn judge(&mut self, assignment: Assignment) {
         let ledger = self.parties.ledger.clone();
-        self.offering = Some(Box::pin(async move { (push_id, offered, ledger.offer(assignment).await) }));
+        self.offering = Some(Box::pin(async move {
+            let answer = ledger.offer(assignment.clone()).await;
+            (assignment, answer)
+        }));
+    }
+
+    fn judged(&mut self, assignment: Assignment, answer: Answer) {
+        let refused = answer.err();
+        let is_disk = refused.as_ref().is_some_and(|refused| refused.code == RejectionCode::Storage);
+        let is_known = self.unstored.take().is_some() && is_disk;
+        if !is_known {
+            self.conversation.judged(assignment.push_id, assignment.offered, refused);
+        }
+        if let Some(next) = self.next_offer.take() {
+            self.offer(next);
+        } else if is_disk {
+            self.unstored = Some((assignment, Instant::now() + STORE_AGAIN));
+        }
+    }
+
+    /// A full disk must not keep an old assignment in force until the server happens to push again.
+    fn store_again(&mut self) {
+        if self.offering.is_some() {
+            return;
+        }
+        if let Some((assignment, again_at)) = &self.unstored
+            && *again_at <= Instant::now()
+        {
+            self.judge(assignment.clone());
+        }
     }
 
     /// Says what is left to say, and goodbye, and lets the server end the stream.

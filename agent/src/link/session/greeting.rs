@@ -95,6 +95,7 @@ pub(super) async fn begin(
         unsaid: None,
         offering: None,
         next_offer: None,
+        unstored: None,
         renewing: None,
     };
     Ok((session, welcome))
