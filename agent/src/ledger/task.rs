@@ -5,10 +5,11 @@
 use std::convert::Infallible;
 
 use landmark_proto::message::{Assignment, Rejection, RejectionCode};
+use landmark_proto::revision::Held;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinError;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Accepted, Ledger, Taken};
 
@@ -28,6 +29,8 @@ pub struct LedgerTask {
     ledger: Ledger,
     offers: mpsc::Receiver<(Assignment, oneshot::Sender<Answer>)>,
     held: watch::Sender<Option<Accepted>>,
+    /// What was refused last, and why, as far as it was logged.
+    complained: Option<(Held, RejectionCode)>,
 }
 
 /// The ledger's task has ended.
@@ -53,7 +56,7 @@ pub fn channel(ledger: Ledger) -> (LedgerHandle, LedgerTask) {
     let (held_tx, held_rx) = watch::channel(ledger.accepted().cloned());
     (
         LedgerHandle { offers: offers_tx, held: held_rx },
-        LedgerTask { ledger, offers: offers_rx, held: held_tx },
+        LedgerTask { ledger, offers: offers_rx, held: held_tx, complained: None },
     )
 }
 
@@ -95,9 +98,17 @@ impl LedgerTask {
                 Ok(Taken::Accepted(accepted)) => {
                     info!(revision = %offered, digest = %offered.digest, "assignment accepted");
                     self.held.send_replace(Some(accepted.clone()));
+                    self.complained = None;
                 }
                 Ok(Taken::Unchanged) => {}
-                Err(rejection) => log(offered.revision.get(), rejection),
+                // Every session begins with the same offer again.
+                Err(rejection) if self.complained == Some((offered, rejection.code)) => {
+                    debug!(revision = %offered, code = ?rejection.code, "assignment refused again");
+                }
+                Err(rejection) => {
+                    log(offered.revision.get(), rejection);
+                    self.complained = Some((offered, rejection.code));
+                }
             }
             // Whoever asked may be gone with its session; what was stored stays true.
             answer_tx.send(answer).ok();

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use landmark_proto::evidence::replay;
 use landmark_proto::ids::BootId;
-use landmark_proto::location::{LinkState, LocationReport, Trigger};
+use landmark_proto::location::{LinkState, LocationReport, Trigger, Verdict};
 use landmark_proto::message::Tuning;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -125,6 +125,8 @@ struct Outputs {
     decided: watch::Sender<Option<Arc<Decided>>>,
     evidence: EvidenceLog,
     history: History,
+    /// The verdict that was logged last.
+    logged: Option<Verdict>,
 }
 
 #[derive(Debug)]
@@ -169,7 +171,7 @@ fn channel_with(
         prober,
         clock,
         boot_id: options.boot_id,
-        outputs: Outputs { decided: decided_tx, evidence, history },
+        outputs: Outputs { decided: decided_tx, evidence, history, logged: None },
     };
     (handle, reports, task)
 }
@@ -309,9 +311,8 @@ impl LocationTask {
         let accepted = held;
         let decided =
             Decided { verdict, standing, accepted, triggers, evaluation, at, since_boot, decided_in };
-        let is_news =
-            |last: &Option<Arc<Decided>>| last.as_ref().is_none_or(|last| last.verdict != decided.verdict);
-        if is_news(&self.outputs.decided.borrow()) {
+        if is_news(self.outputs.logged.as_ref(), &decided.verdict, standing) {
+            self.outputs.logged = Some(decided.verdict.clone());
             info!(
                 location = %decided.verdict.location,
                 basis = %decided.verdict.basis,
@@ -365,6 +366,14 @@ async fn sleep_until_some(deadline: Option<Instant>) {
 /// A random part of the whole.
 fn share(whole: Duration) -> Duration {
     whole.mul_f64(rand::random::<f64>())
+}
+
+/// Whether a line of the log is due: for another location at once, for another basis once it is settled. Else a list
+/// whose fastest entry is not its first would give two lines at every evaluation.
+fn is_news(logged: Option<&Verdict>, verdict: &Verdict, standing: Standing) -> bool {
+    logged.is_none_or(|logged| {
+        logged.location != verdict.location || (standing == Standing::Settled && logged != verdict)
+    })
 }
 
 fn listed(triggers: &[Trigger]) -> String {

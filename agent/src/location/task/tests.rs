@@ -321,3 +321,25 @@ async fn the_first_that_answers_in_list_order_decides_on_real_sockets() {
         bench.handle.evidence().last(1)[0].attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [Outcome::Refused; 3]);
 }
+
+#[test]
+fn a_basis_that_is_not_settled_is_no_news_of_the_log() {
+    let answered = |position| Verdict {
+        location: Location::Internal,
+        basis: Basis::ReferenceServer { host: "a".parse().unwrap(), port: "80".parse().unwrap(), position },
+    };
+    let (fast, first) = (answered(5), answered(0));
+    let external = Verdict { location: Location::External, basis: Basis::NoneReachable { n_attempts: 1 } };
+    for (logged, verdict, standing, expected) in [
+        (None, &fast, Standing::Provisional, true),
+        (Some(&external), &fast, Standing::Provisional, true),
+        (Some(&fast), &first, Standing::Settled, true),
+        // The next evaluations on an unchanged network.
+        (Some(&first), &fast, Standing::Provisional, false),
+        (Some(&first), &first, Standing::Settled, false),
+        // The first entry died.
+        (Some(&first), &fast, Standing::Settled, true),
+    ] {
+        assert_eq!(is_news(logged, verdict, standing), expected, "{logged:?} {verdict:?} {standing:?}");
+    }
+}
