@@ -123,8 +123,8 @@ impl Lines {
         self.line(
             "",
             &format!(
-                "decided {} ago in {took:.1} ms; trigger: {}",
-                self.age(&decided["at"]),
+                "decided {} in {took:.1} ms; trigger: {}",
+                self.ago(&decided["at"]),
                 triggers.join(", ")
             ),
         );
@@ -184,7 +184,9 @@ impl Lines {
         if let (Some(at), Some(next)) = (self.at, instant(&link["next_dial_at"]))
             && next > at
         {
-            self.line("", &format!("next try in {}", readable(next.duration_since(at))));
+            let wait = next.duration_since(at);
+            let wait = if wait.as_secs() == 0 { "a moment".to_owned() } else { readable(wait) };
+            self.line("", &format!("next try in {wait}"));
         }
     }
 
@@ -208,11 +210,26 @@ impl Lines {
         }
     }
 
+    /// How long something is so already.
     fn age(&self, since: &Value) -> String {
-        match (self.at, instant(since)) {
-            (Some(at), Some(since)) => readable(at.duration_since(since)),
-            _ => "an unknown time".to_owned(),
+        match self.passed(since) {
+            Some(age) if age.as_secs() <= 0 => "less than a second".to_owned(),
+            Some(age) => readable(age),
+            None => "an unknown time".to_owned(),
         }
+    }
+
+    /// When something happened.
+    fn ago(&self, at: &Value) -> String {
+        match self.passed(at) {
+            Some(age) if age.as_secs() <= 0 => "just now".to_owned(),
+            Some(age) => format!("{} ago", readable(age)),
+            None => "an unknown time ago".to_owned(),
+        }
+    }
+
+    fn passed(&self, since: &Value) -> Option<jiff::SignedDuration> {
+        Some(self.at?.duration_since(instant(since)?))
     }
 }
 

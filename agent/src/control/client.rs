@@ -77,6 +77,8 @@ impl Asking {
     /// # Errors
     /// It is no answer, or a refusal.
     pub async fn next(&mut self) -> Result<Option<Answer>, AskError> {
+        // Of each answer, not of all that is said while someone watches.
+        self.lines.get_mut().get_mut().set_limit(MAX_ANSWER_BYTES);
         let Some(line) = self.lines.next_line().await? else { return Ok(None) };
         let response: Response =
             serde_json::from_str(&line).map_err(|error| AskError::Answer(Some(error)))?;

@@ -91,3 +91,25 @@ fn ages_are_told_in_the_largest_unit_that_says_enough() {
         [-5, 0, 119, 120, 7_199, 7_200, 172_800].map(jiff::SignedDuration::from_secs).map(readable).to_vec();
     assert_eq!(told, ["0 s", "0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
 }
+
+#[test]
+fn what_has_just_happened_is_not_told_in_zero_seconds() {
+    let mut status = running();
+    let at = status["at"].clone();
+    for time in [&at, &json!("2026-11-23T15:00:00.400Z")] {
+        status["decided"]["at"] = time.clone();
+        status["link"]["since"] = time.clone();
+        status["enforcement"]["since"] = time.clone();
+        status["link"]["next_dial_at"] = json!("2026-11-23T15:00:00.700Z");
+        let told = render(&status);
+        for expected in [
+            "decided just now in 3.2 ms",
+            "in force for less than a second",
+            "lost for less than a second",
+            "next try in a moment",
+        ] {
+            assert!(told.contains(expected), "{expected}: {told}");
+        }
+        assert!(!told.contains(" 0 s"), "{told}");
+    }
+}
