@@ -158,6 +158,20 @@ mod tests {
     }
 
     #[test]
+    fn the_handbook_has_every_name_and_no_other() {
+        let page = include_str!("../../docs/server.md");
+        let mut told: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `landmark_server_")?.split('`').next())
+            .collect();
+        let mut names: Vec<&str> =
+            ALL.iter().filter_map(|(name, ..)| name.strip_prefix("landmark_server_")).collect();
+        told.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(told, names);
+    }
+
+    #[test]
     fn what_is_counted_is_rendered_with_its_help() {
         let handle = install().unwrap();
         admin_call("Assign", "OK");
