@@ -159,12 +159,13 @@ fn is_shortage(error: &io::Error) -> bool {
 
 /// Tells the first error of a shortage from the rest of it.
 #[derive(Debug, Default)]
-struct Shortage {
+pub(crate) struct Shortage {
     last: Option<Instant>,
 }
 
 impl Shortage {
-    fn is_new(&mut self, now: Instant) -> bool {
+    /// Whether this error is the first.
+    pub(crate) fn is_new(&mut self, now: Instant) -> bool {
         let last = self.last.replace(now);
         last.is_none_or(|last| now.duration_since(last) >= EXHAUSTED_QUIET)
     }

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -23,6 +23,8 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
+
+use crate::edge::Shortage;
 
 /// A few probes and scrapers at once; whoever comes on top waits in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;
@@ -50,6 +52,7 @@ pub async fn serve(listener: TcpListener, ops: Ops, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let tracker = TaskTracker::new();
     let router = router(ops);
+    let mut shortage = Shortage::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -65,7 +68,9 @@ pub async fn serve(listener: TcpListener, ops: Ops, stop: CancellationToken) {
                 });
             }
             Err(error) => {
-                warn!(%error, "operations connection not accepted");
+                if shortage.is_new(Instant::now()) {
+                    warn!(%error, "operations connections not accepted");
+                }
                 sleep(EXHAUSTED_PAUSE).await;
             }
         }
