@@ -89,6 +89,10 @@ impl EnforceTask {
     }
 
     async fn round(&mut self) -> Result<Option<Stopped>, Closed> {
+        if self.inputs.stop.is_cancelled() {
+            // A program that were begun now would be ended in the middle of its work.
+            return Ok(Some(Stopped::Asked));
+        }
         let location = self
             .inputs
             .decided

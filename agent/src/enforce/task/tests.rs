@@ -147,6 +147,26 @@ async fn a_program_that_runs_at_the_stop_may_end() {
 }
 
 #[tokio::test]
+async fn nothing_new_is_begun_once_the_stop_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = accepted(7, &settings(&["a"]));
+    let backend = slow_program(folder.path());
+    let Setup { held: _held, decided: decided_tx, stop, status: _status, task } =
+        Setup::new(backend, Some(held));
+    decided_tx.send_replace(Some(decided(Location::External)));
+    let told = folder.path().join("told");
+    let (ended, ()) = tokio::join!(task.run(), async {
+        while !told.exists() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+        decided_tx.send_replace(Some(decided(Location::Internal)));
+    });
+    assert_eq!(ended, Ok(()));
+    assert_eq!(fs::read_to_string(told).unwrap(), "external\n");
+}
+
+#[tokio::test]
 async fn it_ends_when_nobody_is_left_to_say_what_shall_be_in_force() {
     let Setup { held, decided, stop: _stop, status: _status, task } = Setup::new(Backend::Observe, None);
     drop((held, decided));
