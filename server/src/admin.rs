@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! edge ─► guard (API token) ─► service ─► drafts, assignments, agents, tokens ─► store, fleet
-//!                                  └────► error: the only way to a status
+//!                                  └────► error ─► crate::status
 //! ```
 //!
 //! Must not know: how agents are connected, how anything is stored.
@@ -26,7 +26,7 @@ use crate::store::Store;
 
 mod agents;
 mod assignments;
-mod convert;
+pub(crate) mod convert;
 mod drafts;
 mod error;
 mod guard;
@@ -34,6 +34,8 @@ mod page;
 mod service;
 pub mod token;
 mod tokens;
+
+pub(crate) use self::error::AdminError;
 
 use self::token::ApiToken;
 

@@ -1,4 +1,4 @@
-//! The one way from an error of the agent plane or of enrolment to a gRPC status.
+//! The one way from an error to a gRPC status: here of the agent plane and of enrolment, in [`admin`] of administration.
 //!
 //! Whether an agent tries again is decided by the code and the reason, never by the text; the text is for people.
 //!
@@ -25,6 +25,8 @@ use crate::fleet::{End, RenewError, SessionRefused};
 use crate::identity::tokens::RefusedToken;
 use crate::store::StoreError;
 use crate::store::tokens::EnrollError;
+
+mod admin;
 
 /// The `domain` of every `ErrorInfo`.
 const DOMAIN: &str = "landmark";

@@ -19,6 +19,11 @@ use crate::store::drafts::Draft;
 /// One request makes at most this many edits: three for each entry of the longest list.
 const MAX_EDITS: usize = 1000;
 
+/// Of an edit that came second: the draft as it is instead.
+pub(crate) fn conflict_to_wire(present: Draft) -> wire::DraftConflict {
+    wire::DraftConflict { present: Some(draft_to_wire(present)) }
+}
+
 pub(super) fn draft_to_wire(draft: Draft) -> wire::Draft {
     let Draft { etag, settings, assigned, differs, changed } = draft;
     wire::Draft {

@@ -1,4 +1,5 @@
-use prost::Message as _;
+use landmark_proto::ids::AgentId;
+use landmark_proto::revision::Revision;
 use tonic_types::StatusExt as _;
 
 use super::*;
