@@ -62,7 +62,7 @@ impl Agents {
         Ok(detail_to_wire(&view, &history))
     }
 
-    pub(super) fn recheck(
+    pub(super) async fn recheck(
         &self,
         request: wire::RecheckAgentsRequest,
     ) -> Result<wire::RecheckAgentsResponse, AdminError> {
@@ -86,7 +86,7 @@ impl Agents {
         let request_id = self.last_request.fetch_add(1, Ordering::Relaxed) + 1;
         let registry = self.fleet.registry();
         let Asked { n_asked, n_offline } = if all {
-            registry.recheck_all(request_id)
+            registry.recheck_all(request_id).await
         } else {
             registry.recheck(&named.into_iter().collect::<Vec<_>>(), request_id)
         };

@@ -162,7 +162,7 @@ impl admin_server::Admin for Service {
         &self,
         request: Request<wire::RecheckAgentsRequest>,
     ) -> Result<Response<wire::RecheckAgentsResponse>, Status> {
-        answer(self.agents.recheck(request.into_inner()))
+        answer(self.agents.recheck(request.into_inner()).await)
     }
 
     async fn remove_agent(

@@ -211,12 +211,10 @@ impl Registry {
         ask(&sessions, request_id, agents.len())
     }
 
-    /// Asks all agents to look where they are, now.
-    pub fn recheck_all(&self, request_id: u64) -> Asked {
-        let index = self.index();
-        let (sessions, n_agents) = (index.sessions().cloned().collect::<Vec<_>>(), index.n_agents());
-        drop(index);
-        ask(&sessions, request_id, n_agents)
+    /// Asks all agents to look where they are, now. Lets others run in between.
+    pub async fn recheck_all(&self, request_id: u64) -> Asked {
+        let n_asked = self.tell_everyone(|slots| slots.evaluate(request_id, Instant::now())).await;
+        Asked { n_asked, n_offline: self.n_agents().saturating_sub(n_asked) }
     }
 
     /// Takes an agent in that was just enrolled. One that is known keeps its status; one that was removed in between

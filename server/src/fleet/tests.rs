@@ -474,7 +474,7 @@ async fn agents_are_asked_to_look_again() {
     let asked = server.fleet.registry().recheck(&[a.agent_id, b.agent_id], 1);
     assert_eq!((asked.n_asked, asked.n_offline), (1, 1));
     assert!(matches!(session.hear().await, ServerMessage::Evaluate { request_id: 1 }));
-    let asked = server.fleet.registry().recheck_all(2);
+    let asked = server.fleet.registry().recheck_all(2).await;
     assert_eq!((asked.n_asked, asked.n_offline), (1, 1));
     assert!(matches!(session.hear().await, ServerMessage::Evaluate { request_id: 2 }));
 }
