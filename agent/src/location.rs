@@ -47,8 +47,6 @@
 mod clock;
 mod engine;
 pub mod explain;
-#[cfg(target_os = "linux")]
-mod linux;
 mod probe;
 mod race;
 mod record;
@@ -60,9 +58,6 @@ use std::time::{Duration, SystemTime};
 
 use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::{Trigger, Verdict};
-
-#[cfg(target_os = "linux")]
-use self::linux as platform;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::record::{EvidenceLog, MAX_RECORDS};

@@ -1,11 +1,6 @@
 //! What is known of this machine: facts for people, and which boot this is.
 //!
-//! Everything that depends on the platform is in one file per platform; this file knows none of them.
-
-#[cfg(target_os = "linux")]
-mod linux;
-#[cfg(target_os = "linux")]
-use self::linux as platform;
+//! How a platform is asked stands in its own file; this one knows none of them.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +8,8 @@ use std::path::PathBuf;
 use landmark_proto::ids::{BootId, InvalidId};
 use landmark_proto::message::HostFacts;
 use thiserror::Error;
+
+use crate::platform;
 
 /// The version of this agent.
 pub const AGENT_VERSION: &str = env!("CARGO_PKG_VERSION");

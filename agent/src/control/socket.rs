@@ -1,18 +1,17 @@
-//! The way to a Unix socket, also where its path is longer than the 107 bytes that the system takes (unix(7)).
+//! The way to a Unix socket, also where its path is longer than the system takes.
 //!
-//! Linux reaches a folder by an open descriptor of it, whose path is short however long its own is.
+//! A platform reaches a folder that is open by a path that is short, however long its own is.
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// `sun_path` has 108 bytes, of which the last is zero.
-const MAX_PATH_BYTES: usize = 107;
+use crate::platform::{MAX_SOCKET_PATH_BYTES, short_path_of};
+
 /// The owner and the group may ask.
 const MODE: u32 = 0o660;
 
@@ -53,14 +52,14 @@ fn reachable<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Re
 
 /// A path that is short enough, and the folder that must stay open for it.
 fn shortened(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
-    if path.as_os_str().as_bytes().len() <= MAX_PATH_BYTES {
+    if path.as_os_str().as_bytes().len() <= MAX_SOCKET_PATH_BYTES {
         return Ok((path.to_owned(), None));
     }
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no folder and no name"));
     };
     let folder = File::open(folder)?;
-    Ok((Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name), Some(folder)))
+    Ok((short_path_of(&folder).join(name), Some(folder)))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::retry::End;
 use super::tls::SERVER_NAME;
 use crate::address::ServerAddress;
+use crate::platform;
 
 /// The server's own limit on handshakes is 5 s; a slow way there may double it.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -118,8 +119,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    platform::limit_unacknowledged(&socket, USER_TIMEOUT)?;
     TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 

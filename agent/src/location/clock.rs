@@ -6,7 +6,7 @@
 use std::ops::Add;
 use std::time::{Duration, SystemTime};
 
-use super::platform;
+use crate::platform;
 
 /// A point in time of this process, as the time since the location task began. Monotonic; stands still while the machine
 /// sleeps.

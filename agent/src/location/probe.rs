@@ -21,10 +21,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::address::Rules;
-use super::platform;
 use super::race::ATTEMPT_TIMEOUT;
 use super::resolve::{Lookup, Lookups, ResolveError, Resolved, Resolver};
 use super::tried::Ended;
+use crate::platform;
 
 /// Between two addresses of one name while none fails: the least that RFC 8305 (section 5) allows, for here nobody is
 /// kept waiting by a second connection.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use landmark_proto::host::{self, Host, Zone};
 use landmark_proto::port::Port;
 
-use crate::location::platform;
+use crate::platform;
 
 /// Which addresses are tried, whether written or resolved.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,0 +1,11 @@
+//! What only one operating system knows: one file for each, which offers the same to the rest of the agent. Nothing else
+//! asks on which one it runs, nor reads a path that only one has.
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+pub(crate) use self::linux::{
+    MAX_SOCKET_PATH_BYTES, UNREACHABLE, boot_id, facts, interface_number, limit_unacknowledged,
+    short_path_of, since_boot,
+};
