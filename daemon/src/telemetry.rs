@@ -47,7 +47,10 @@ pub enum TelemetryError {
 pub fn init(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
     let filter = parse_filter(filter)?;
     let colours = colours(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref());
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    // A log that cannot be written (a full disk, a reader that went) ends no daemon: by default tracing would complain
+    // with `eprintln!`, which panics where standard error is the very thing that fails.
+    let builder =
+        fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).log_internal_errors(false);
     match format {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.json().finish().try_init(),
@@ -116,6 +119,22 @@ mod tests {
             "\"info,link=loud\" is not a log filter (such as info or info,landmark_agent::link=debug)"
         );
         assert!(Chain(&error).to_string().contains("expected one of"));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_ends_nothing() {
+        if test_process::is_other() {
+            init("info", LogFormat::Text).unwrap();
+            tracing::info!("to a full disk");
+            assert!(std::thread::spawn(|| panic!("to a full disk")).join().is_err());
+            println!("still there");
+            return;
+        }
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let test = "telemetry::tests::a_log_that_cannot_be_written_ends_nothing";
+        let output = test_process::command(test).stderr(full).output().unwrap();
+        assert!(output.status.success(), "{}", output.status);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("still there"));
     }
 
     #[test]
