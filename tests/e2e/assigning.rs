@@ -137,6 +137,26 @@ async fn an_older_assignment_assigned_again_is_a_new_one_with_the_old_list() -> 
     .await
 }
 
+#[tokio::test]
+async fn assigning_an_older_assignment_again_loses_no_edit_unasked() -> Result<()> {
+    test(async |scratch| {
+        let server = Server::started(scratch).await?;
+        let ctl = server.ctl();
+        ctl.add("10.1.1.5", 1433).await?;
+        ctl.assign().await?;
+        ctl.add("10.1.1.6", 1433).await?;
+        ctl.assign().await?;
+        ctl.add("colleague.example", 443).await?;
+        let before = ctl.draft().await?;
+
+        ctl.run(&["assignments", "assign-again", "1"]).await?.failure()?.says(&["colleague.example"])?;
+        let after = ctl.draft().await?;
+        ensure!(before == after, "before {before}, after {after}");
+        Ok(())
+    })
+    .await
+}
+
 fn agent_id(list: &Value) -> String {
     list["agents"][0]["agent_id"].as_str().unwrap_or_default().to_owned()
 }

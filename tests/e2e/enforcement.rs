@@ -34,6 +34,8 @@ async fn the_operators_program_gets_the_policy_at_each_change_of_location() -> R
         ctl.ok(&["servers", "enable"]).await?;
         ctl.assign().await?;
         wait_for_last(&told, "internal").await?;
+        // Not by way of a policy for a place where the machine never was.
+        ensure!(documents(&told)?.iter().all(|told| told["policy"] == "internal"), "{:?}", documents(&told)?);
 
         web.stop().await?;
         server.kill().await?;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use landmark_tests::fleet::{Agent, Server};
+use landmark_tests::fleet::{Agent, Server, facts};
 use landmark_tests::scratch::test;
 use landmark_tests::wait::{LIMIT, wait_until};
 use landmark_tests::{binaries, process};
@@ -141,6 +141,27 @@ async fn an_agent_that_is_not_enrolled_says_how_to_enroll() -> Result<()> {
         let status = agent.run(&["status"]).await?.exited(UNAVAILABLE)?;
         ensure!(status.stdout.contains("landmark-agent enroll"), "{status}");
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn server_and_agent_go_on_when_their_logs_cannot_be_written() -> Result<()> {
+    test(async |scratch| {
+        let mut server = Server::new(scratch, "server")?;
+        server.log_to("/dev/full");
+        server.start().await?;
+        let ctl = server.ctl();
+        let mut agent = Agent::new(scratch, "agent")?;
+        agent.enroll(&server.join_string().await?).await?.success()?;
+        agent.log_to("/dev/full");
+        agent.start().await?;
+        agent.wait_until_online(&ctl).await?;
+        ctl.add("10.1.1.5", 1433).await?;
+        ctl.assign().await?;
+        ensure!(facts::held_revision(&agent.status().await?) == Some(1));
+        agent.stop().await?;
+        server.stop().await
     })
     .await
 }

@@ -185,6 +185,11 @@ impl Server {
         process::run(command, &self.journal).await
     }
 
+    /// Lets it print everything elsewhere.
+    pub fn log_to(&mut self, file: &str) {
+        self.log = file.into();
+    }
+
     /// What it has printed, over all its lives.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
