@@ -19,13 +19,16 @@ use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddri
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use landmark_proto::host::Name;
+use landmark_proto::reference_server::DEFAULT_MAX_SERVERS;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-/// Threads in `getaddrinfo`, at most. With a dead resolver each is stuck for 5 to 30 s.
-const MAX_LOOKUPS: usize = 32;
-/// Of these for one evaluation: 320 names that take 5 ms each are through in 200 ms.
-const MAX_PER_EVALUATION: usize = 8;
+/// Of the threads in `getaddrinfo` for one evaluation: one for each entry of the longest usual list, so that names that
+/// nobody answers for (a zone whose servers are gone) never keep another name waiting until its time is over.
+const MAX_PER_EVALUATION: usize = DEFAULT_MAX_SERVERS;
+/// Of them in all. With a dead resolver each is stuck for 5 to 30 s, in which an evaluation after a change of network
+/// must find threads of its own. A thread that waits costs some 20 KiB.
+const MAX_LOOKUPS: usize = 4 * MAX_PER_EVALUATION;
 
 /// Addresses with their scope, the port still open; at least one, in the order of preference (RFC 6724).
 pub(crate) type Addresses = Arc<[SocketAddr]>;
@@ -157,8 +160,10 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use landmark_proto::host::Host;
+    use tokio::time::timeout;
 
     use super::*;
+    use crate::location::race::ATTEMPT_TIMEOUT;
 
     fn name(text: &str) -> Name {
         match text.parse() {
@@ -217,7 +222,7 @@ mod tests {
         let mut evaluations = Vec::new();
         for evaluation in 1..=6 {
             let mut lookups = resolver.lookups();
-            for n in 0..20 {
+            for n in 0..MAX_PER_EVALUATION + 10 {
                 let _begun = lookups.of(&name(&format!("host{n}")));
             }
             evaluations.push(lookups);
@@ -229,6 +234,25 @@ mod tests {
         assert_eq!(busy.load(Ordering::SeqCst), MAX_LOOKUPS);
         drop(evaluations);
         drop(release_tx);
+    }
+
+    #[tokio::test]
+    async fn names_that_nobody_answers_for_cost_the_other_names_of_a_usual_list_nothing() {
+        let (release_tx, release_rx) = mpsc::channel::<()>();
+        let release_rx = Mutex::new(release_rx);
+        let resolver = Resolver::with(move |name| {
+            if name.starts_with("dead") {
+                // Blocks until the test is over.
+                let _over = release_rx.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            }
+            Ok(vec![address(1)])
+        });
+        let mut lookups = resolver.lookups();
+        let n_dead = DEFAULT_MAX_SERVERS - 1;
+        let _dead: Vec<_> = (0..n_dead).map(|n| lookups.of(&name(&format!("dead{n}")))).collect();
+        let found = timeout(ATTEMPT_TIMEOUT, lookups.of(&name("good"))).await;
+        drop(release_tx);
+        assert_eq!(*found.expect("it waits for the dead ones").unwrap().unwrap(), [address(1)]);
     }
 
     #[test]
