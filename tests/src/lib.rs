@@ -1,9 +1,9 @@
 //! The harness of the tests that cross crates: real processes, real reference servers, and what a user would see of them.
 //!
 //! ```text
-//! scratch ─► ports ─► binaries ─► process ─► reference (nginx, vsftpd, PostgreSQL, recorder, silent)
-//!                                    │
-//!                                    └─────► fleet (server, agents, landmarkctl)      wait: until it is as expected
+//! scratch ─► ports ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
+//!                              └─► fleet (server, agents, landmarkctl)
+//! wait: until it is as expected     skip, tmpfs: what not every machine allows     grpc, peer: without our programs
 //! ```
 //!
 //! Everything is owned by a value that ends it when it is dropped: processes by their id, tasks in a `JoinSet`, mounts.
@@ -14,12 +14,13 @@ pub mod scratch;
 pub mod binaries;
 pub mod ports;
 pub mod process;
-pub mod wait;
+
+pub mod fleet;
+pub mod reference;
 
 pub mod grpc;
 pub mod peer;
-pub mod reference;
+
 pub mod skip;
 pub mod tmpfs;
-
-pub mod fleet;
+pub mod wait;

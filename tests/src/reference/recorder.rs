@@ -8,13 +8,17 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::ports::Port;
+
 /// What is kept of one visit; a visitor that sends more has been caught already.
 const MAX_KEPT_BYTES: usize = 4096;
 
 /// The listener and its record.
 #[derive(Debug)]
 pub struct Recorder {
-    address: SocketAddr,
+    host: Ipv4Addr,
+    // Ours also while nobody listens on it.
+    port: Port,
     visits: Arc<Mutex<Vec<Visit>>>,
     // Dropping it ends the listener and every connection.
     tasks: Option<JoinSet<()>>,
@@ -49,14 +53,13 @@ impl Recorder {
         Self::start_on(Ipv4Addr::LOCALHOST).await
     }
 
-    /// Listens on a port of this address that the kernel chooses.
+    /// Listens on a port of this address.
     ///
     /// # Errors
     /// It cannot listen.
     pub async fn start_on(host: Ipv4Addr) -> Result<Self> {
-        let listener = TcpListener::bind((host, 0)).await.with_context(|| format!("listen on {host}"))?;
-        let mut recorder = Self { address: listener.local_addr()?, visits: Arc::default(), tasks: None };
-        recorder.serve(listener);
+        let mut recorder = Self { host, port: Port::reserve()?, visits: Arc::default(), tasks: None };
+        recorder.restart().await?;
         Ok(recorder)
     }
 
@@ -67,29 +70,27 @@ impl Recorder {
         }
     }
 
-    /// Listens on the same port again.
+    /// Listens on its port again.
     ///
     /// # Errors
     /// Somebody else has the port.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await;
-        let listener = TcpListener::bind(self.address).await;
-        self.serve(listener.with_context(|| format!("listen on {} again", self.address))?);
+        let address = self.address();
+        let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+        let visits = Arc::clone(&self.visits);
+        self.tasks.get_or_insert_default().spawn(accept(listener, visits));
         Ok(())
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        SocketAddr::from((self.host, self.port.number()))
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
-    fn serve(&mut self, listener: TcpListener) {
-        self.tasks.get_or_insert_default().spawn(accept(listener, Arc::clone(&self.visits)));
+        self.port.number()
     }
 
     /// All visits so far, in the order in which they began.
