@@ -509,7 +509,7 @@ pub struct OutboxRange {
     #[prost(uint64, tag = "3")]
     pub next_sequence: u64,
 }
-/// The answer to one push.
+/// The answer to one push. One that was rejected for want of space may be followed, once there is some, by `applied`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AssignmentResult {
     /// Of the push that is answered; 0 in a Hello.

@@ -131,6 +131,16 @@ impl Agent {
         (self.held, self.refused) = (held, refused);
         is_news
     }
+
+    /// Takes over that an agent holds now what it had refused. Returns whether that is news; what is held never falls.
+    pub(super) fn caught_up(&mut self, offered: Held) -> bool {
+        let is_news = self.held.is_none_or(|held| held.revision < offered.revision);
+        if is_news {
+            self.held = Some(offered);
+            self.refused.take_if(|refused| refused.offered.revision <= offered.revision);
+        }
+        is_news
+    }
 }
 
 /// The boots in which an agent was seen, newest first.
@@ -205,6 +215,17 @@ mod tests {
 
     fn rejected(still_held: Option<Held>) -> AssignmentOutcome {
         AssignmentOutcome::Rejected(Rejection { code: RejectionCode::Invalid, violations: None, still_held })
+    }
+
+    #[test]
+    fn an_agent_that_had_no_space_catches_up() {
+        let mut agent = agent();
+        agent.answer(&answer(1, AssignmentOutcome::Applied));
+        agent.answer(&answer(2, rejected(Some(held(1)))));
+        assert!(agent.caught_up(held(2)));
+        assert_eq!(agent.assignment_state(Some(held(2))), AssignmentState::Current);
+        assert!(!agent.caught_up(held(1)));
+        assert_eq!(agent.held, Some(held(2)));
     }
 
     #[test]

@@ -244,7 +244,13 @@ impl Session {
     fn take_answer(&self, result: &AssignmentResult) -> Result<(), End> {
         let answer = self.outbound.with(|slots| slots.answered(result, std::time::Instant::now()));
         match answer.map_err(End::Invalid)? {
-            Answer::Repeated => {}
+            Answer::Repeated => {
+                // An agent that refused for want of space takes the push later, by itself.
+                if result.outcome == AssignmentOutcome::Applied {
+                    telemetry::answer("applied");
+                    self.shared.registry.note(self.peer.agent_id, |agent| agent.caught_up(result.offered));
+                }
+            }
             Answer::Timely => {
                 let outcome = match &result.outcome {
                     AssignmentOutcome::Applying => "applying",

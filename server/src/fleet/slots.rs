@@ -70,7 +70,7 @@ pub(super) enum Next {
 pub(super) enum Answer {
     /// To the push that was unanswered.
     Timely,
-    /// To one that was answered before: nothing new.
+    /// To one that was answered before.
     Repeated,
 }
 

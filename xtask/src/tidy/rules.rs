@@ -26,7 +26,7 @@ const EDGE: [&str; 11] = [
 ];
 
 /// Files that decide: no clock, no socket, no runtime, outside their tests.
-const DECIDING: [&str; 12] = [
+const DECIDING: [&str; 14] = [
     "proto/src/",
     "agent/src/location/race.rs",
     "agent/src/location/engine.rs",
@@ -37,6 +37,8 @@ const DECIDING: [&str; 12] = [
     "server/src/settings/",
     "server/src/fleet/slots.rs",
     "server/src/fleet/admission.rs",
+    "server/src/fleet/allowance.rs",
+    "server/src/fleet/renewal.rs",
     "server/src/fleet/registry/index.rs",
     "server/src/fleet/registry/tally.rs",
 ];
