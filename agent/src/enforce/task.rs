@@ -26,6 +26,11 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 /// How long the first try waits for a location. A reference server in the same building answers in a millisecond.
 const FIRST_VERDICT_LIMIT: Duration = Duration::from_millis(250);
 
+/// How long the first assignment waits for the evaluation that it triggers. That one comes at once where nothing needs to
+/// be tried, and else after the two seconds of an attempt; nothing was enforced before, so that nothing is loosened
+/// meanwhile. After this the stricter policy it is, whatever keeps the verdict away.
+const VERDICT_LIMIT: Duration = Duration::from_secs(5);
+
 /// What the loop goes by.
 #[derive(Debug)]
 pub struct Inputs {
@@ -56,12 +61,15 @@ pub struct EnforceTask {
     status: watch::Sender<Option<EnforcementStatus>>,
     last: Option<Last>,
     ended_at: Instant,
+    /// Until when a verdict under the first assignment is waited for.
+    patient_until: Option<Instant>,
 }
 
 /// Opens the channel of the loop; the status is `None` before the first try.
 pub fn channel(config: Config, inputs: Inputs) -> (watch::Receiver<Option<EnforcementStatus>>, EnforceTask) {
     let (status_tx, status_rx) = watch::channel(None);
-    (status_rx, EnforceTask { config, inputs, status: status_tx, last: None, ended_at: Instant::now() })
+    let ended_at = Instant::now();
+    (status_rx, EnforceTask { config, inputs, status: status_tx, last: None, ended_at, patient_until: None })
 }
 
 impl EnforceTask {
@@ -93,15 +101,19 @@ impl EnforceTask {
             // A program that were begun now would be ended in the middle of its work.
             return Ok(Some(Stopped::Asked));
         }
-        let location = self
-            .inputs
-            .decided
-            .borrow_and_update()
-            .as_ref()
-            .map_or(Location::Unknown, |decided| decided.verdict.location);
-        let desired = policy::desired(self.inputs.held.borrow_and_update().as_ref(), location);
+        let decided = self.inputs.decided.borrow_and_update().clone();
+        let held = self.inputs.held.borrow_and_update().clone();
+        // A verdict of a time without any assignment says nothing under one.
+        let is_early = held.is_some() && decided.as_ref().is_some_and(|decided| decided.accepted.is_none());
+        let location =
+            decided.filter(|_| !is_early).map_or(Location::Unknown, |decided| decided.verdict.location);
+        let desired = policy::desired(held.as_ref(), location);
         let since = self.ended_at.elapsed();
-        let pause = match plan(desired.as_ref(), self.last.as_ref(), since, self.config.repair_interval) {
+        let step = match self.patience(is_early) {
+            Some(left) => Step::Rest(Some(left)),
+            None => plan(desired.as_ref(), self.last.as_ref(), since, self.config.repair_interval),
+        };
+        let pause = match step {
             Step::Enforce(desired) => return self.enforce(desired).await,
             Step::SayNothing => {
                 let reason = "no assignment is held".to_owned();
@@ -118,6 +130,17 @@ impl EnforceTask {
             changed = decided.changed() => changed.map(|()| None).map_err(|_| Closed),
             () = sleep(pause.unwrap_or_default()), if pause.is_some() => Ok(None),
         }
+    }
+
+    /// How long the verdict that is about to come is still waited for.
+    fn patience(&mut self, is_early: bool) -> Option<Duration> {
+        if !is_early {
+            self.patient_until = None;
+            return None;
+        }
+        let now = Instant::now();
+        let until = *self.patient_until.get_or_insert(now + VERDICT_LIMIT);
+        Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
     async fn enforce(&mut self, desired: Desired) -> Result<Option<Stopped>, Closed> {

@@ -13,10 +13,14 @@ use crate::location::Standing;
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn decided(location: Location) -> Arc<Decided> {
+    decided_under(Some(accepted(7, &settings(&["a"]))), location, Basis::ListDisabled)
+}
+
+fn decided_under(accepted: Option<Accepted>, location: Location, basis: Basis) -> Arc<Decided> {
     Arc::new(Decided {
-        verdict: Verdict { location, basis: Basis::ListDisabled },
+        verdict: Verdict { location, basis },
         standing: Standing::Settled,
-        accepted: None,
+        accepted,
         triggers: vec![Trigger::Start],
         evaluation: EvaluationId::new(1),
         at: SystemTime::UNIX_EPOCH,
@@ -100,6 +104,47 @@ async fn a_verdict_that_comes_in_a_moment_is_waited_for() {
         decided_tx.send_replace(Some(decided(Location::Internal)));
         status.changed().await.unwrap();
         assert_eq!(status.borrow().as_ref().unwrap().location, Location::Internal);
+        stop.cancel();
+    });
+}
+
+#[tokio::test]
+async fn the_first_assignment_waits_for_the_evaluation_that_it_triggers() {
+    for (location, basis) in
+        [(Location::Unknown, Basis::NoAssignment), (Location::Internal, Basis::ManagementServer)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = slow_program(folder.path());
+        let Setup { held: held_tx, decided: decided_tx, stop, mut status, task } = Setup::new(backend, None);
+        let (_, ()) = tokio::join!(task.run(), async {
+            decided_tx.send_replace(Some(decided_under(None, location, basis)));
+            becomes(&mut status, |status| status.state == EnforcementState::Nothing).await;
+            held_tx.send_replace(Some(accepted(7, &settings(&["a"]))));
+            sleep(Duration::from_millis(50)).await;
+            decided_tx.send_replace(Some(decided(Location::Internal)));
+            becomes(&mut status, |status| status.state == EnforcementState::Applied).await;
+            assert_eq!(fs::read_to_string(folder.path().join("told")).unwrap(), "internal\n");
+            stop.cancel();
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_that_evaluation_the_stricter_policy_is_enforced_after_a_while() {
+    let Setup { held: held_tx, decided: decided_tx, stop, mut status, task } =
+        Setup::new(Backend::Observe, None);
+    let (_, ()) = tokio::join!(task.run(), async {
+        // Connected, without an assignment: internal, but not under the one that comes.
+        let before = decided_under(None, Location::Internal, Basis::ManagementServer);
+        decided_tx.send_replace(Some(before));
+        becomes(&mut status, |status| status.state == EnforcementState::Nothing).await;
+        let began = Instant::now();
+        held_tx.send_replace(Some(accepted(7, &settings(&["a"]))));
+        let said = becomes(&mut status, |status| status.state == EnforcementState::Observed).await;
+        assert_eq!(said.location, Location::Unknown);
+        assert_eq!(began.elapsed().as_secs(), VERDICT_LIMIT.as_secs());
+        decided_tx.send_replace(Some(decided(Location::Internal)));
+        becomes(&mut status, |status| status.location == Location::Internal).await;
         stop.cancel();
     });
 }
