@@ -71,7 +71,10 @@ async fn serve(config: Config, quiet: bool) -> anyhow::Result<()> {
     let mut running = App::start(&config, listeners).await?;
     running.attach_to_process()?;
     if !quiet {
-        print(welcome::text(&config, &welcome_facts(&running)).as_bytes())?;
+        // Words for people; a server whose output nobody takes is as good a server.
+        if let Err(error) = print(welcome::text(&config, &welcome_facts(&running)).as_bytes()) {
+            warn!(error = %format!("{error:#}"), "greeting not written");
+        }
     }
     running.wait().await
 }

@@ -1,6 +1,6 @@
 //! How the server says that it failed, and with which exit code: decided by the error's type, never by its text.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use landmark_daemon::config::InvalidConfig;
 use landmark_daemon::durable::DurableError;
@@ -10,13 +10,14 @@ use landmark_daemon::state_dir::StateDirError;
 use landmark_server::app::BindError;
 
 /// On standard error, the causes on one line; the problems of a configuration one a line.
-#[expect(clippy::print_stderr, reason = "logging may not have begun yet, and people read this")]
 pub(crate) fn print(error: &anyhow::Error) {
-    if let Some(invalid) = error.downcast_ref::<InvalidConfig>() {
-        eprintln!("{invalid}");
-    } else {
-        eprintln!("landmark-server: {}", Chain(error.as_ref()));
-    }
+    let mut stderr = io::stderr().lock();
+    let written = match error.downcast_ref::<InvalidConfig>() {
+        Some(invalid) => writeln!(stderr, "{invalid}"),
+        None => writeln!(stderr, "landmark-server: {}", Chain(error.as_ref())),
+    };
+    // There is nowhere else to say it; the exit code still does.
+    written.ok();
 }
 
 /// The exit code that an error stands for.
