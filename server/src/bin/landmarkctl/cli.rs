@@ -11,7 +11,7 @@ pub(crate) mod tokens;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::context::{InvalidAddress, Wanted};
@@ -65,6 +65,25 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads a command line. What is wrong with one is told with the whole usage of its command, not with that of what
+    /// was given.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        command.build();
+        let mut matches = with_whole_usage(command).try_get_matches_from(arguments)?;
+        Self::from_arg_matches_mut(&mut matches)
+    }
+}
+
+fn with_whole_usage(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|child| child.get_name().to_owned()).collect();
+    let mut command =
+        names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_whole_usage));
+    let usage = command.render_usage().to_string();
+    command.override_usage(usage.trim_start_matches("Usage:").trim().to_owned())
 }
 
 /// What every command takes.

@@ -7,6 +7,7 @@ mod contexts;
 mod draft;
 mod edits;
 mod location;
+mod names;
 mod servers;
 mod sheets;
 mod shell;
@@ -15,12 +16,11 @@ mod wait;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use landmark_daemon::state_dir::default_state_dir;
 
 use crate::cli::{Cli, Command, Global, Server};
 use crate::client::Client;
-use crate::context::{Contexts, Credentials, Folder, Target, resolve};
+use crate::context::{ContextFileError, Contexts, Credentials, Folder, Target, resolve};
 use crate::errors::{self, Exit, Failure, Origins, refused};
 use crate::output::Output;
 use crate::render::table::facts;
@@ -37,7 +37,7 @@ struct Run {
 pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.collect();
     let json = arguments.iter().any(|argument| argument == "--json");
-    let Cli { global, command } = match Cli::try_parse_from(arguments) {
+    let Cli { global, command } = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, json),
     };
@@ -119,8 +119,11 @@ impl Run {
     fn target(&self) -> Result<Target, Failure> {
         let wanted = self.global.wanted()?;
         let named_outright = wanted.server.is_some() || wanted.ca.is_some() || wanted.state_dir.is_some();
-        let contexts =
-            if wanted.context.is_some() || !named_outright { folder()?.load()? } else { Contexts::default() };
+        let contexts = match &wanted.context {
+            Some(_) => folder()?.load()?,
+            None if named_outright => Contexts::default(),
+            None => Contexts::of_user(user_folder())?,
+        };
         Ok(resolve(&wanted, &contexts, || default_state_dir("landmark-server"))?)
     }
 
@@ -139,18 +142,43 @@ impl Run {
     }
 }
 
-/// Asks before something that cannot be undone; without a terminal `--yes` is needed.
-async fn confirm(run: &Run, question: &str, consequence: &str) -> Result<(), Failure> {
+/// Asks before something that cannot be undone; without a terminal `--yes` is needed. `deed` as in "would …".
+async fn confirm(run: &Run, deed: &str, consequence: &str) -> Result<(), Failure> {
     if !run.out.can_ask() {
-        return Err(Failure::usage("this needs a yes, and there is no terminal to ask on")
-            .detail(question)
-            .detail(consequence)
-            .hint("--yes does not ask"));
+        return Err(unasked(deed, consequence));
     }
     run.out.remark(consequence);
-    if run.out.agreed(question).await { Ok(()) } else { Err(Failure::new(Exit::Interrupted, "not done")) }
+    if run.out.agreed(&format!("{deed}?")).await {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Interrupted, "not done"))
+    }
+}
+
+fn unasked(deed: &str, consequence: &str) -> Failure {
+    Failure::usage(format!("would {deed}, and there is no terminal to ask on; nothing was changed"))
+        .detail(consequence)
+        .hint("--yes does it without asking")
 }
 
 fn folder() -> Result<Folder, Failure> {
-    Ok(Folder::of_user(std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME"))?)
+    Ok(user_folder()?)
+}
+
+fn user_folder() -> Result<Folder, ContextFileError> {
+    Folder::of_user(std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_told_what_would_have_been_done() {
+        insta::assert_snapshot!(unasked("throw 9 unassigned changes away", "they are lost then"), @r"
+        landmarkctl: would throw 9 unassigned changes away, and there is no terminal to ask on; nothing was changed
+          they are lost then
+        hint: --yes does it without asking
+        ");
+    }
 }

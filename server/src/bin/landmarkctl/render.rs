@@ -1,13 +1,16 @@
 //! Text for people, out of documents. Pure: the width, the time and the time zone are given.
 
+pub(crate) mod advice;
 pub(crate) mod agents;
 pub(crate) mod assignments;
 pub(crate) mod changes;
+pub(crate) mod names;
 pub(crate) mod plain;
 pub(crate) mod settings;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod tokens;
+pub(crate) mod violations;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

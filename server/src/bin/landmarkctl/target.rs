@@ -27,6 +27,8 @@ pub(crate) enum InvalidTarget {
     Bracket(String),
     #[error("port {0} stands before any host")]
     PortFirst(u32),
+    #[error("{port} stands alone; a port of an entry is removed as HOST:PORT{}", example(host.as_deref(), port))]
+    Alone { port: String, host: Option<String> },
     #[error("{0:?} is not a port, and as a host it needs one ({0} PORT, or {0}:PORT)")]
     NoPort(String),
 }
@@ -61,6 +63,32 @@ pub(crate) fn with_ports(arguments: &[String]) -> Result<Vec<Target>, Vec<Invali
     let without = targets.iter().filter(|target| target.ports.is_empty());
     problems.extend(without.map(|target| InvalidTarget::NoPort(target.host.argument.clone())));
     if problems.is_empty() { Ok(targets) } else { Err(problems) }
+}
+
+/// Hosts, each with a port or without.
+pub(crate) fn each(arguments: &[String]) -> Result<Vec<Target>, Vec<InvalidTarget>> {
+    let mut targets: Vec<Target> = Vec::new();
+    let mut problems = Vec::new();
+    for argument in arguments {
+        if looks_like_ports(argument) {
+            let host = targets.last().map(|target| target.host.value.clone());
+            problems.push(InvalidTarget::Alone { port: argument.clone(), host });
+            continue;
+        }
+        match one(argument) {
+            Ok(target) => targets.push(target),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(targets) } else { Err(problems) }
+}
+
+fn example(host: Option<&str>, port: &str) -> String {
+    match host {
+        Some(host) if host.contains(':') => format!(" ([{host}]:{port})"),
+        Some(host) => format!(" ({host}:{port})"),
+        None => String::new(),
+    }
 }
 
 /// One host, with a port or without.
@@ -147,6 +175,19 @@ mod tests {
                 "\"lonely\" is not a port, and as a host it needs one (lonely PORT, or lonely:PORT)".into(),
             ])
         );
+    }
+
+    #[test]
+    fn a_port_that_is_to_be_removed_is_written_with_its_host() {
+        let told = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+            each(&arguments).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let text = "443 stands alone; a port of an entry is removed as HOST:PORT";
+        assert_eq!(told(&["10.1.1.5", "443"]), [format!("{text} (10.1.1.5:443)")]);
+        assert_eq!(told(&["2001:db8::1", "443"]), [format!("{text} ([2001:db8::1]:443)")]);
+        assert_eq!(told(&["443"]), [text]);
+        assert_eq!(each(&["a:1".into(), "b".into()]).map(|targets| targets.len()), Ok(2));
     }
 
     #[test]

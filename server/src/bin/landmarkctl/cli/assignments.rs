@@ -61,22 +61,22 @@ pub(crate) enum Assignments {
     /// One assignment with its settings
     Show {
         /// Which one [default: the one in force]
-        #[arg(value_name = "REVISION")]
+        #[arg(value_name = "REVISION", value_parser = parse_revision)]
         revision: Option<u64>,
     },
     /// What changed from one assignment to another
     Diff {
-        /// From this one
+        /// From this one; 0 is before the first, an empty list
         #[arg(value_name = "FROM")]
         from: u64,
         /// To this one [default: the one in force]
-        #[arg(value_name = "TO")]
+        #[arg(value_name = "TO", value_parser = parse_revision)]
         to: Option<u64>,
     },
-    /// Make an old assignment's settings the next assignment, and the draft
+    /// Make an old assignment's settings the next assignment; unassigned changes stay in the draft
     AssignAgain {
         /// The one whose settings are assigned
-        #[arg(value_name = "REVISION")]
+        #[arg(value_name = "REVISION", value_parser = parse_revision)]
         revision: u64,
         /// Why; kept with the assignment
         #[arg(long, short = 'm', value_name = "NOTE")]
@@ -87,10 +87,18 @@ pub(crate) enum Assignments {
     /// See how far an assignment has come, until every connected agent has answered
     Watch {
         /// Which one [default: the one in force]
-        #[arg(value_name = "REVISION")]
+        #[arg(value_name = "REVISION", value_parser = parse_revision)]
         revision: Option<u64>,
         /// Watch no longer than this
         #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
         timeout: Duration,
     },
+}
+
+fn parse_revision(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("assignments are counted from 1".to_owned()),
+        Ok(revision) => Ok(revision),
+        Err(_) => Err("an assignment is a number (landmarkctl assignments list)".to_owned()),
+    }
 }

@@ -32,7 +32,8 @@ pub(crate) struct Set {
     /// What a connection to the management server says about the place
     #[arg(long, value_enum)]
     pub(crate) server_connection: Option<ServerConnection>,
-    /// How often an agent looks again while it is not connected (10 s to 1 d; 60 s on a new server)
+    /// How often an agent looks again: while it is not connected, with says-nothing always (10 s to 1 d; 60 s on a new
+    /// server)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) recheck_interval: Option<Duration>,
     #[command(flatten)]

@@ -100,7 +100,7 @@ pub(crate) struct Edit {
     /// The entry to change
     pub(crate) host: String,
     /// What it shall be called
-    #[arg(long = "host", value_name = "HOST", required_unless_present = "ports")]
+    #[arg(long = "host", value_name = "HOST")]
     pub(crate) new_host: Option<String>,
     /// All ports that it shall have, in the order in which they are tried
     #[arg(long = "ports", value_name = "PORT", num_args = 1.., value_delimiter = ',')]
@@ -173,6 +173,22 @@ pub(crate) struct Import {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Etag {
     /// Refuse if the draft is not the one with this etag (landmarkctl draft show)
-    #[arg(long, value_name = "ETAG")]
+    #[arg(long, value_name = "ETAG", value_parser = parse_etag)]
     pub(crate) etag: Option<String>,
+}
+
+/// An empty one would insist on nothing, without a word; what is none at all would look like an edit of somebody else's.
+fn parse_etag(text: &str) -> Result<String, String> {
+    let is_etag = text.split_once('-').is_some_and(|(n_changes, digest)| {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+        !n_changes.is_empty()
+            && n_changes.bytes().all(|byte| byte.is_ascii_digit())
+            && digest.len() >= 8
+            && digest.bytes().all(is_hex)
+    });
+    if is_etag {
+        Ok(text.to_owned())
+    } else {
+        Err("an etag looks like 3-1a2b3c4d (landmarkctl draft show prints it)".to_owned())
+    }
 }

@@ -36,7 +36,11 @@ fn contradictions_are_refused() {
         &["servers", "move", "web", "--first", "--last"],
         &["servers", "move", "web", "--to", "0"],
         &["servers", "import", "f", "--replace", "--append"],
-        &["servers", "edit", "web"],
+        &["servers", "enable", "--etag", ""],
+        &["assignments", "show", "0"],
+        &["assignments", "watch", "0"],
+        &["assignments", "assign-again", "0"],
+        &["assignments", "diff", "1", "0"],
         &["location", "set"],
         &["assign", "--timeout", "60"],
         &["tokens", "create", "--uses", "0"],
@@ -78,4 +82,32 @@ fn filters_are_read() {
     assert_eq!(filter.location, Some(crate::view::basis::Location::External));
     assert_eq!(filter.connection, Some(crate::view::agent::Connection::Offline));
     assert_eq!(filter.assignment_state, Some(crate::view::agent::AssignmentState::Behind));
+}
+
+#[test]
+fn an_etag_is_one_or_the_command_line_is_wrong() {
+    for etag in ["3-1a2b3c4d", "0-00000000", "1234-ffffffff"] {
+        assert!(parse(&["assign", "--etag", etag]).is_ok(), "{etag}");
+    }
+    for etag in ["", "garbage", "3", "3-", "3-1a2b3c4", "3-1A2B3C4D", " 3-1a2b3c4d", "*"] {
+        let told = parse(&["assign", "--etag", etag]).unwrap_err().to_string();
+        let named = format!("invalid value '{etag}' for '--etag <ETAG>': an etag looks like 3-1a2b3c4d");
+        assert!(told.contains(&named), "{told}");
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_answered_with_the_usage_of_its_command() {
+    let usage = |arguments: &[&str]| {
+        let arguments = std::iter::once("landmarkctl").chain(arguments.iter().copied());
+        let told = Cli::read(arguments.map(OsString::from)).unwrap_err().to_string();
+        told.lines().find(|line| line.starts_with("Usage")).unwrap().to_owned()
+    };
+    assert_eq!(
+        usage(&["assignments", "assign-again", "1", "--note", "x", "--etag", "3-1a2b3c4d"]),
+        "Usage: landmarkctl assignments assign-again [OPTIONS] <REVISION>"
+    );
+    assert_eq!(usage(&["assign", "--wait", "--now"]), "Usage: landmarkctl assign [OPTIONS]");
+    assert_eq!(usage(&["servers", "add"]), "Usage: landmarkctl servers add [OPTIONS] <HOST PORT>...");
+    assert_eq!(usage(&["--now"]), "Usage: landmarkctl [OPTIONS] <COMMAND>");
 }

@@ -28,7 +28,7 @@ pub(crate) enum Tokens {
     },
     /// Let nobody in with this token any more; agents that joined with it stay
     Revoke {
-        /// As `tokens list` shows it
+        /// As `tokens list` shows it, or its beginning
         #[arg(value_name = "TOKEN")]
         token_id: String,
     },
@@ -43,7 +43,7 @@ pub(crate) struct Create {
     /// How many machines may join with it [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) uses: Option<u32>,
-    /// How long it lets machines in, for example 12h or 7d [default: 1d]
+    /// How long it lets machines in, for example 12h or 7d (1 min to 365 d) [default: 1d]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) lifetime: Option<Duration>,
     /// Where the machine reaches enrolment, instead of the server's configured addresses; may be repeated

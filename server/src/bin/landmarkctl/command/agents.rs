@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::Run;
+use super::{Run, names};
 use crate::cli::agents::{Agents, Filter};
 use crate::client::CallError;
 use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::agents::{event_line, sheet, table};
+use crate::render::names::Names;
 use crate::render::table::Layout;
 use crate::view::agent::{Agent, AgentEvent, Connection};
 
@@ -45,9 +46,15 @@ async fn list(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
     let mut next = None;
     pages.begin(run)?;
     loop {
-        let page = client.agents(&wanted, PAGE, next).await;
+        let page = client.agents(&wanted, PAGE, next.clone()).await;
         let page = page.map_err(|error| refused("list the agents", error, &Origins::none()))?;
-        pages.print(run, &page.rows)?;
+        let is_fleet = next.is_none() && page.next.is_none() && filter.is_everything();
+        let names = if run.out.is_json() {
+            Names::default()
+        } else {
+            names::of_page(&mut client, &page.rows, is_fleet).await
+        };
+        pages.print(run, &page.rows, &names)?;
         next = page.next;
         if next.is_none() {
             break;
@@ -77,7 +84,7 @@ impl Pages {
         if run.out.is_json() { run.out.data("{\"agents\":[") } else { Ok(()) }
     }
 
-    fn print(&mut self, run: &Run, rows: &[Agent]) -> Result<(), Failure> {
+    fn print(&mut self, run: &Run, rows: &[Agent], names: &Names) -> Result<(), Failure> {
         let first = self.n_agents == 0;
         self.n_agents += rows.len();
         self.n_online += rows.iter().filter(|agent| agent.connection == Some(Connection::Online)).count();
@@ -94,7 +101,7 @@ impl Pages {
             return run.out.data(&text);
         }
         let paper = run.out.paper();
-        let page = table(rows, &paper);
+        let page = table(rows, names, &paper);
         let layout = self.layout.get_or_insert_with(|| page.layout(&paper));
         run.out.data(&page.render_piece(&paper, layout, first))
     }
@@ -163,8 +170,8 @@ async fn recheck(run: &Run, agents: &[String], all: bool) -> Result<Exit, Failur
     }
     let asked = match n_asked {
         0 => "no agent was asked".to_owned(),
-        1 => "1 agent looks again where it is".to_owned(),
-        n => format!("{n} agents look again where they are"),
+        1 => "1 agent was asked to look again where it is".to_owned(),
+        n => format!("{n} agents were asked to look again where they are"),
     };
     let offline = match n_offline {
         0 => String::new(),
@@ -184,10 +191,10 @@ async fn remove(run: &Run, agent: &str, yes: bool) -> Result<Exit, Failure> {
     if !yes {
         // The one that was shown is the one that is removed.
         let detail = client.agent(agent).await.map_err(|error| refused(doing, error, &named(agent)))?;
-        let question = format!("remove {} ({})?", detail.agent.host_name, detail.agent.agent_id);
+        let deed = format!("remove {} ({})", detail.agent.host_name, detail.agent.agent_id);
         super::confirm(
             run,
-            &question,
+            &deed,
             "its certificate is refused from then on; it can only join again with a token",
         )
         .await?;

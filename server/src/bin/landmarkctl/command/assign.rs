@@ -6,8 +6,10 @@ use super::{Run, edits, wait};
 use crate::cli::assignments::{Assign, Wait};
 use crate::client::Client;
 use crate::errors::{Exit, Failure, Origins, refused};
+use crate::render::advice;
 use crate::render::changes::changes;
 use crate::view::assignment::Assigned;
+use crate::view::draft::Settings;
 use crate::view::progress::Progress;
 
 /// What was assigned, and with `--wait` what came of it.
@@ -36,13 +38,16 @@ pub(super) async fn run(run: &Run, arguments: Assign) -> Result<Exit, Failure> {
             return Err(edits::explain(run, &mut client, "assign the draft", error, &origins, read).await);
         }
     };
-    let list = &draft.settings.reference_servers;
-    if !list.enabled && !list.servers.is_empty() {
-        run.out.remark(
-            "the list is disabled, agents do not try it: landmarkctl servers enable, then assign again",
-        );
-    }
+    remark_effect(run, &draft.settings);
     finish(run, &mut client, &assigned, &wait).await
+}
+
+/// What these settings do to agents that may not be meant.
+pub(super) fn remark_effect(run: &Run, settings: &Settings) {
+    let remarks = [advice::nothing_to_try(settings), advice::own_machine(&settings.reference_servers)];
+    for remark in remarks.into_iter().flatten() {
+        run.out.remark(remark);
+    }
 }
 
 /// Tells what was made; waits if that was asked for.
@@ -71,5 +76,5 @@ pub(super) async fn finish(
     if run.out.is_json() {
         run.out.document(&Document { assigned, progress: outcome.progress.as_ref() })?;
     }
-    wait::tell(run, revision, &outcome)
+    wait::tell(run, client, revision, &outcome).await
 }

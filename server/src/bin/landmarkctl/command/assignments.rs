@@ -7,7 +7,7 @@ use crate::cli::assignments::{Assignments, Wait};
 use crate::client::{CallError, Client};
 use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::assignments::{assignment, assignments};
-use crate::render::changes::changes;
+use crate::render::changes::{changes, unassigned};
 use crate::view::assignment::Assignment;
 
 /// The largest page that the server gives.
@@ -31,7 +31,7 @@ pub(super) async fn run(run: &Run, command: Assignments) -> Result<Exit, Failure
             let outcome =
                 wait::for_agents(run, &mut client, revision, timeout, wait::Steps::Documents).await?;
             let known = outcome.progress.as_ref().map(|progress| progress.revision);
-            wait::tell(run, known.or(revision).unwrap_or_default(), &outcome)
+            wait::tell(run, &mut client, known.or(revision).unwrap_or_default(), &outcome).await
         }
     }
 }
@@ -108,10 +108,48 @@ async fn again(run: &Run, revision: u64, note: Option<&str>, wait: &Wait) -> Res
     run.out.remark_lines(&changes(&diff.changes));
     let assigned = client.assign_again(revision, note).await;
     let assigned = assigned.map_err(|error| refused_change("assign it again", error, &origins))?;
+    if !run.out.is_json() {
+        remark_rest(run, &mut client, revision).await;
+    }
     assign::finish(run, &mut client, &assigned, wait).await
+}
+
+/// What else there is to know of it. It is assigned already, so an answer that does not come is no failure.
+async fn remark_rest(run: &Run, client: &mut Client, revision: u64) {
+    if let Ok(detail) = client.assignment(Some(revision)).await {
+        assign::remark_effect(run, &detail.settings);
+    }
+    if let Ok(diff) = client.draft_diff().await
+        && let Some(kept) = kept(diff.changes.len())
+    {
+        run.out.remark(kept);
+    }
+}
+
+fn kept(n_changes: usize) -> Option<String> {
+    let stay = if n_changes == 1 { "stays" } else { "stay" };
+    (n_changes > 0).then(|| format!("{} {stay} in the draft: landmarkctl draft diff", unassigned(n_changes)))
 }
 
 fn named(revision: Option<u64>) -> Origins {
     let name = revision.map_or_else(|| "the assignment in force".to_owned(), |revision| revision.to_string());
     Origins::none().with("revision", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_that_stay_in_the_draft_are_counted() {
+        assert_eq!(kept(0), None);
+        assert_eq!(
+            kept(1).as_deref(),
+            Some("1 unassigned change stays in the draft: landmarkctl draft diff")
+        );
+        assert_eq!(
+            kept(3).as_deref(),
+            Some("3 unassigned changes stay in the draft: landmarkctl draft diff")
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use serde::Serialize;
 
-use super::{Run, folder};
+use super::{Run, folder, user_folder};
 use crate::cli::context::{Add, ContextCommand};
 use crate::context::{
     Authority, Context, Contexts, Credentials, Folder, Origin, Target, TokenSource, Wanted, load_authority,
@@ -132,7 +132,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
 }
 
 fn list(run: &Run) -> Result<Exit, Failure> {
-    let contexts = folder()?.load()?;
+    let contexts = Contexts::of_user(user_folder())?;
     if run.out.is_json() {
         let rows = contexts.contexts.iter().map(|(name, context)| document(name, context, &contexts));
         run.out.document(&ListDocument { contexts: rows.collect() })?;

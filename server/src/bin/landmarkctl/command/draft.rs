@@ -81,8 +81,8 @@ async fn discard(run: &Run, yes: bool, etag: Etag) -> Result<Exit, Failure> {
     }
     run.out.remark_lines(&changes(&diff.changes));
     if !yes {
-        let question = format!("throw {} away?", unassigned(diff.changes.len()));
-        super::confirm(run, &question, "discarding loses these changes").await?;
+        let deed = format!("throw {} away", unassigned(diff.changes.len()));
+        super::confirm(run, &deed, "discarding loses these changes").await?;
     }
     // What was shown is what is thrown away.
     let given = etag.etag.unwrap_or_else(|| before.etag.clone());

@@ -3,6 +3,7 @@
 use crate::client::{CallError, Client, Edit};
 use crate::difference;
 use crate::errors::{Failure, Known, Origins, refused, refused_change, stale};
+use crate::render::advice;
 use crate::view::draft::Draft;
 
 use super::Run;
@@ -64,6 +65,13 @@ pub(super) async fn explain(
         },
     };
     stale(doing, present, &known, &run.out.paper())
+}
+
+/// Of the list as saved: what agents will refuse.
+pub(super) fn remark_own_machine(run: &Run, draft: &Draft) {
+    if let Some(remark) = advice::own_machine(&draft.settings.reference_servers) {
+        run.out.remark(remark);
+    }
 }
 
 /// Tells what was done, and what is left to do; with `--json` the draft.

@@ -7,13 +7,14 @@ use super::{Run, sheets};
 use crate::cli::servers::{Add, Edit as EditArguments, Etag, Move, Place, Servers};
 use crate::client::{Client, Edit, Entry};
 use crate::errors::{Exit, Failure, Origins, refused};
+use crate::render::advice;
 use crate::render::changes::unassigned;
 use crate::render::settings::{self, entry, mark};
 use crate::target::{self, InvalidTarget, Target, canonical};
 use crate::view::change::Change;
 use crate::view::draft::{Draft, ReferenceServers};
 
-const NO_SERVERS: &str = "there are no reference servers yet: landmarkctl servers add HOST PORT (for example intranet.example.com 443)";
+const NO_SERVERS: &str = "there are no reference servers: landmarkctl servers add HOST PORT (for example intranet.example.com 443)";
 
 pub(super) async fn run(run: &Run, command: Servers) -> Result<Exit, Failure> {
     match command {
@@ -143,6 +144,7 @@ async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
     let after = edits::save(run, &mut client, &before, save).await?;
     let told: Vec<String> = targets.iter().map(|target| added(target, &before, &after)).collect();
     edits::tell(run, &after, &told)?;
+    edits::remark_own_machine(run, &after);
     if !after.settings.reference_servers.enabled {
         remark_state(run, &after.settings.reference_servers);
     }
@@ -175,6 +177,10 @@ fn added(target: &Target, before: &Draft, after: &Draft) -> String {
 
 async fn edit(run: &Run, arguments: EditArguments) -> Result<Exit, Failure> {
     let EditArguments { host, new_host, ports, etag } = arguments;
+    if new_host.is_none() && ports.is_empty() {
+        return Err(Failure::usage(format!("what shall become of {host}?"))
+            .hint("give --host HOST, --ports PORT… or both"));
+    }
     let ports = ports.iter().try_fold(Vec::new(), |mut all, argument| {
         all.extend(target::ports(argument)?);
         Ok(all)
@@ -204,6 +210,7 @@ async fn edit(run: &Run, arguments: EditArguments) -> Result<Exit, Failure> {
         _ => format!("{host} is changed"),
     };
     edits::tell(run, &after, &[done])?;
+    edits::remark_own_machine(run, &after);
     Ok(Exit::Done)
 }
 
@@ -271,10 +278,7 @@ fn place_of(place: &Place, moving: Option<&str>, draft: &Draft) -> Result<u32, F
 }
 
 async fn remove(run: &Run, arguments: &[String], etag: Etag) -> Result<Exit, Failure> {
-    let (targets, problems) = read_all(arguments);
-    if !problems.is_empty() {
-        return Err(wrong_targets(&problems));
-    }
+    let targets = target::each(arguments).map_err(|problems| wrong_targets(&problems))?;
     let mut origins = Origins::none();
     for (index, target) in targets.iter().enumerate() {
         name_target(&mut origins, &format!("edits[0].remove_reference_servers.servers[{index}]"), target);
@@ -286,6 +290,11 @@ async fn remove(run: &Run, arguments: &[String], etag: Etag) -> Result<Exit, Fai
     let after = edits::save(run, &mut client, &before, save).await?;
     let told: Vec<String> = targets.iter().map(|target| removed(target, &before, &after)).collect();
     edits::tell(run, &after, &told)?;
+    if after.settings.reference_servers.servers.is_empty()
+        && let Some(remark) = advice::nothing_to_try(&after.settings)
+    {
+        run.out.remark(format!("once that is assigned: {remark}"));
+    }
     Ok(Exit::Done)
 }
 
@@ -322,18 +331,6 @@ async fn enable(run: &Run, enabled: bool, etag: Etag) -> Result<Exit, Failure> {
         run.out.remark(NO_SERVERS);
     }
     Ok(Exit::Done)
-}
-
-fn read_all(arguments: &[String]) -> (Vec<Target>, Vec<InvalidTarget>) {
-    let mut targets = Vec::new();
-    let mut problems = Vec::new();
-    for argument in arguments {
-        match target::one(argument) {
-            Ok(target) => targets.push(target),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    (targets, problems)
 }
 
 fn wrong_targets(problems: &[InvalidTarget]) -> Failure {

@@ -28,6 +28,14 @@ struct DryRunDocument<'a> {
     changes: &'a [Change],
 }
 
+/// What was written; the file itself is CSV.
+#[derive(Serialize)]
+struct ExportDocument<'a> {
+    file: &'a Path,
+    n_reference_servers: usize,
+    n_ports: usize,
+}
+
 pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure> {
     let Import { file, replace, append: _, dry_run, encoding, etag } = arguments;
     let from_stdin = file == Path::new("-");
@@ -73,6 +81,7 @@ pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure
     run.out.remark_lines(&changes_text(&changes));
     let n_servers = after.settings.reference_servers.servers.len();
     edits::tell(run, &after, &[format!("imported {name}; the list has {n_servers} reference servers now")])?;
+    edits::remark_own_machine(run, &after);
     Ok(Exit::Done)
 }
 
@@ -183,11 +192,16 @@ pub(super) async fn export(
     let list = &settings.reference_servers;
     let text = sheet::write(list);
     let Some(file) = file else {
-        run.out.data(&text)?;
+        run.out.result(list, || text)?;
         return Ok(Exit::Done);
     };
     durable::write(file, text.as_bytes(), Mode::Public)
         .map_err(|error| Failure::new(Exit::File, Chain(&error).to_string()))?;
+    if run.out.is_json() {
+        let document =
+            ExportDocument { file, n_reference_servers: list.servers.len(), n_ports: list.n_ports() };
+        run.out.document(&document)?;
+    }
     run.out.remark(format!(
         "wrote {} reference servers with {} ports to {}",
         list.servers.len(),

@@ -68,10 +68,20 @@ async fn list(run: &Run, all: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn revoke(run: &Run, token_id: &str) -> Result<Exit, Failure> {
-    let origins = Origins::none().with("token_id", token_id);
+async fn revoke(run: &Run, text: &str) -> Result<Exit, Failure> {
+    let origins = Origins::none().with("token_id", text);
     let mut client = run.client().await?;
-    let token = client.revoke_token(token_id).await;
+    let rows = client.tokens(true).await;
+    let rows = rows.map_err(|error| refused("list the join tokens", error, &Origins::none()))?;
+    let found = find(&rows, text)?;
+    if found.revoked {
+        if run.out.is_json() {
+            run.out.document(found)?;
+        }
+        run.out.remark(format!("{} was revoked already: nobody joins with it", found.token_id));
+        return Ok(Exit::Done);
+    }
+    let token = client.revoke_token(&found.token_id).await;
     let token = token.map_err(|error| refused_change("revoke the join token", error, &origins))?;
     if run.out.is_json() {
         run.out.document(&token)?;
@@ -85,4 +95,68 @@ async fn revoke(run: &Run, token_id: &str) -> Result<Exit, Failure> {
         }
     ));
     Ok(Exit::Done)
+}
+
+/// The token that an id, or the beginning of one, means.
+fn find<'a>(rows: &'a [Token], text: &str) -> Result<&'a Token, Failure> {
+    let digits = |text: &str| text.trim().replace('-', "").to_ascii_lowercase();
+    let wanted = digits(text);
+    let failure =
+        |message: String| Failure::new(Exit::Refused, format!("cannot revoke the join token: {message}"));
+    if wanted.is_empty() {
+        return Err(Failure::usage("an empty text names no join token").hint("landmarkctl tokens list"));
+    }
+    let found: Vec<&Token> =
+        rows.iter().filter(|token| digits(&token.token_id).starts_with(&wanted)).collect();
+    match found.as_slice() {
+        [] => Err(failure(format!("there is no token {text:?} (an id, or the beginning of one)"))
+            .hint("landmarkctl tokens list --all")),
+        [token] => Ok(token),
+        [..] => Err(found
+            .iter()
+            .take(5)
+            .fold(failure(format!("{text:?} names {} tokens", found.len())), |failure, token| {
+                failure.detail(token.token_id.clone())
+            })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(token_id: &str) -> Token {
+        Token {
+            token_id: token_id.into(),
+            description: None,
+            created_at: None,
+            created_by: None,
+            expires_at: None,
+            max_uses: 1,
+            n_uses: 0,
+            revoked: false,
+        }
+    }
+
+    #[test]
+    fn a_token_is_named_by_its_id_or_an_unambiguous_beginning() {
+        let rows = [token("01a20963-44f2-7abc"), token("01a20963-44f3-7abc")];
+        for text in ["01a20963-44f2-7abc", "01A20963-44F2", "01a2096344f2", " 01a20963-44f2-7 "] {
+            assert_eq!(
+                find(&rows, text).map(|token| token.token_id.as_str()),
+                Ok("01a20963-44f2-7abc"),
+                "{text}"
+            );
+        }
+        insta::assert_snapshot!(find(&rows, "01a20963").unwrap_err(), @r#"
+        landmarkctl: cannot revoke the join token: "01a20963" names 2 tokens
+          01a20963-44f2-7abc
+          01a20963-44f3-7abc
+        "#);
+        insta::assert_snapshot!(find(&rows, "02").unwrap_err(), @r#"
+        landmarkctl: cannot revoke the join token: there is no token "02" (an id, or the beginning of one)
+        hint: landmarkctl tokens list --all
+        "#);
+        assert_eq!(find(&rows, "-").unwrap_err().exit(), Exit::Usage);
+    }
 }

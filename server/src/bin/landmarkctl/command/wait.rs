@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Instant, sleep_until};
 
-use super::Run;
+use super::{Run, names};
 use crate::client::{CallError, Client};
 use crate::errors::{Exit, Failure, Origins, refused};
 use crate::render::agents::progress_line;
@@ -90,12 +90,18 @@ pub(super) async fn for_agents(
 }
 
 /// Prints the summary, and says in words and exit code what it means.
-pub(super) fn tell(run: &Run, revision: u64, outcome: &Outcome) -> Result<Exit, Failure> {
+pub(super) async fn tell(
+    run: &Run,
+    client: &mut Client,
+    revision: u64,
+    outcome: &Outcome,
+) -> Result<Exit, Failure> {
     let Outcome { progress, end } = outcome;
     // Who holds an assignment that is not in force any more is of no interest.
     let shown = progress.as_ref().filter(|progress| progress.superseded_by.is_none() && !run.out.is_json());
     if let Some(progress) = shown {
-        run.out.data(&summary(progress, &run.out.paper()))?;
+        let names = names::of_rejections(client, &progress.rejections).await;
+        run.out.data(&summary(progress, &names, &run.out.paper()))?;
     }
     let exit = exit_of(progress.as_ref(), *end);
     let again = format!("to follow it again: landmarkctl assignments watch {revision}");
@@ -140,11 +146,7 @@ impl Show {
         if !run.out.can_draw() {
             return Self::Lines { next: Instant::now(), last: None };
         }
-        let style = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:30}] {wide_msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("=> ");
-        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()).with_style(style);
-        bar.set_message("waiting for the agents");
+        let bar = bar(ProgressDrawTarget::stderr());
         bar.enable_steady_tick(Duration::from_millis(120));
         Self::Bar(bar)
     }
@@ -177,6 +179,16 @@ impl Show {
             bar.finish_and_clear();
         }
     }
+}
+
+/// The counts first: in a narrow terminal it is the bar that is cut.
+fn bar(target: ProgressDrawTarget) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {elapsed:>4}  {msg}  {wide_bar}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ");
+    let bar = ProgressBar::with_draw_target(Some(1), target).with_style(style);
+    bar.set_message("waiting for the agents");
+    bar
 }
 
 #[cfg(test)]

@@ -146,6 +146,15 @@ impl Folder {
 }
 
 impl Contexts {
+    /// Those of a user. One without a home folder, as a service has none, has no contexts.
+    pub(crate) fn of_user(folder: Result<Folder, ContextFileError>) -> Result<Self, ContextFileError> {
+        match folder {
+            Ok(folder) => folder.load(),
+            Err(ContextFileError::NoHome) => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn parse(text: &str, path: &Path) -> Result<Self, ContextFileError> {
         let raw: RawContexts = toml::from_str(text)
             .map_err(|source| ContextFileError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
@@ -247,5 +256,13 @@ mod tests {
         assert_eq!(folder(Some("/x"), Some("/home/u")), Some("/x/landmark".into()));
         assert_eq!(folder(Some("x"), Some("/home/u")), Some("/home/u/.config/landmark".into()));
         assert_eq!(folder(None, None), None);
+    }
+
+    #[test]
+    fn a_user_without_a_home_has_no_contexts() {
+        assert_eq!(Contexts::of_user(Folder::of_user(None, None)).unwrap(), Contexts::default());
+        let folder = tempfile::tempdir().unwrap();
+        durable::write(&folder.path().join("contexts.toml"), b"no contexts", Mode::Private).unwrap();
+        assert!(Contexts::of_user(Ok(Folder(folder.path().to_owned()))).is_err());
     }
 }

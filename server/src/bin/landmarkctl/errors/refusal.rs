@@ -140,11 +140,20 @@ pub(crate) fn stale(doing: &str, present: &Draft, known: &Known, paper: &Paper) 
         Failure::new(Exit::Refused, format!("cannot {doing}: {who} changed the draft in between{when}"));
     let (heading, changes) = match known {
         Known::SinceRead(changes) if changes.is_empty() => {
-            ("its settings are the same again as those that were read", changes.as_slice())
+            ("its settings are the same again as those that were read".to_owned(), changes.as_slice())
         }
-        Known::SinceRead(changes) => ("since it was read:", changes.as_slice()),
-        Known::Unassigned(changes) => ("now it differs from what is assigned by:", changes.as_slice()),
-        Known::Nothing => ("how it differs is not known", [].as_slice()),
+        Known::SinceRead(changes) => ("since it was read:".to_owned(), changes.as_slice()),
+        Known::Unassigned(changes) if changes.is_empty() => {
+            let heading = match present.assigned_revision {
+                Some(revision) => format!("it is the same as assignment {revision} now"),
+                None => "it is as it was made, and nothing was assigned yet".to_owned(),
+            };
+            (heading, changes.as_slice())
+        }
+        Known::Unassigned(changes) => {
+            ("now it differs from what is assigned by:".to_owned(), changes.as_slice())
+        }
+        Known::Nothing => ("how it differs is not known".to_owned(), [].as_slice()),
     };
     let failure = changes.iter().fold(failure.detail(heading), |failure, change| {
         failure.detail(format!("  {}", change_line(change)))
@@ -257,6 +266,8 @@ mod tests {
           its etag is 17
         hint: nothing was changed by this command; look (landmarkctl draft diff) and run it again
         ");
+        let told = stale("assign the draft", &present, &Known::Unassigned(vec![]), &Paper::for_tests(None));
+        assert!(told.to_string().contains("\n  it is the same as assignment 1 now\n"), "{told}");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::assignments::counts;
+use super::names::{Names, named};
 use super::table::{Cell, Table, Tone, facts};
+use super::violations::violation;
 use super::{NOTHING, Paper, plain, time};
 use crate::view::agent::{
     Agent, AgentDetail, AgentEvent, AssignmentState, Connection, Enforcement, EnforcementState,
@@ -15,22 +17,14 @@ use crate::view::progress::Progress;
 const CLONED: &str = "two machines seem to share this identity (a cloned disk?)";
 
 /// A page of agents.
-pub(crate) fn table(rows: &[Agent], paper: &Paper) -> Table {
+pub(crate) fn table(rows: &[Agent], names: &Names, paper: &Paper) -> Table {
+    // Beginnings of ids are there to be copied.
+    let name = if names.is_empty() { "NAME" } else { "!NAME" };
     let mut table =
-        Table::new(&["NAME", "CONNECTION", "LOCATION", "REASON", "SINCE", ">HOLDS", "ASSIGNMENT", "POLICY"]);
-    for (index, agent) in rows.iter().enumerate() {
-        // They come ordered by host name.
-        let beside = [index.checked_sub(1), index.checked_add(1)];
-        let is_double = beside
-            .into_iter()
-            .flatten()
-            .any(|other| rows.get(other).is_some_and(|other| other.host_name == agent.host_name));
+        Table::new(&[name, "CONNECTION", "LOCATION", "REASON", "SINCE", ">HOLDS", "ASSIGNMENT", "POLICY"]);
+    for agent in rows {
         table.row(vec![
-            Cell::new(if is_double {
-                named(&agent.host_name, &agent.agent_id)
-            } else {
-                agent.host_name.clone()
-            }),
+            Cell::new(names.of(&agent.host_name, &agent.agent_id)),
             connection(agent, paper),
             location(agent.location),
             Cell::optional(agent.basis.as_ref()),
@@ -41,11 +35,6 @@ pub(crate) fn table(rows: &[Agent], paper: &Paper) -> Table {
         ]);
     }
     table
-}
-
-/// Where the host name alone does not say which.
-pub(super) fn named(host_name: &str, agent_id: &str) -> String {
-    format!("{host_name} ({agent_id})")
 }
 
 fn connection(agent: &Agent, paper: &Paper) -> Cell {
@@ -189,9 +178,8 @@ fn rejection_text(rejection: &Rejection) -> String {
     let held =
         still_held_revision.map_or_else(|| "nothing".to_owned(), |revision| format!("assignment {revision}"));
     let mut text = format!("rejected the present assignment, still holds {held}: {code}\n");
-    for violation in violations {
-        let path = plain::one_line(&violation.path);
-        text.push_str(&format!("  {path}: {}\n", plain::one_line(&violation.message)));
+    for broken in violations {
+        text.push_str(&format!("  {}\n", violation(broken)));
     }
     text
 }

@@ -1,8 +1,9 @@
 //! Assignments, and how far one has come.
 
-use super::agents::named;
+use super::names::Names;
 use super::settings::settings;
 use super::table::{Cell, Table, Tone, facts};
+use super::violations::violation;
 use super::{NOTHING, Paper};
 use crate::view::assignment::{Assignment, AssignmentDetail};
 use crate::view::progress::{AgentRejection, Progress};
@@ -61,7 +62,7 @@ pub(crate) fn counts(progress: &Progress) -> String {
 }
 
 /// What came of it, with every rejection and its reasons.
-pub(crate) fn summary(progress: &Progress, paper: &Paper) -> String {
+pub(crate) fn summary(progress: &Progress, names: &Names, paper: &Paper) -> String {
     let mut table = Table::new(&["AGENTS", ">", ""]);
     let rows = [
         (progress.n_applied, "applied", Tone::Good, ""),
@@ -77,7 +78,7 @@ pub(crate) fn summary(progress: &Progress, paper: &Paper) -> String {
     let mut text = format!("assignment {}\n\n{}", progress.revision, table.render(paper));
     if !progress.rejections.is_empty() {
         text.push('\n');
-        text.push_str(&rejections(&progress.rejections, paper));
+        text.push_str(&rejections(&progress.rejections, names, paper));
         let n_more =
             progress.n_rejected.saturating_sub(u64::try_from(progress.rejections.len()).unwrap_or(u64::MAX));
         if n_more > 0 {
@@ -87,15 +88,10 @@ pub(crate) fn summary(progress: &Progress, paper: &Paper) -> String {
     text
 }
 
-fn rejections(rows: &[AgentRejection], paper: &Paper) -> String {
-    let mut table = Table::new(&["REJECTED BY", "REASON"]);
+fn rejections(rows: &[AgentRejection], names: &Names, paper: &Paper) -> String {
+    let mut table = Table::new(&[if names.is_empty() { "REJECTED BY" } else { "!REJECTED BY" }, "REASON"]);
     for rejection in rows {
-        let is_double = rows.iter().filter(|other| other.host_name == rejection.host_name).count() > 1;
-        let name = if is_double {
-            named(&rejection.host_name, &rejection.agent_id)
-        } else {
-            rejection.host_name.clone()
-        };
+        let name = names.of(&rejection.host_name, &rejection.agent_id);
         table.row(vec![Cell::new(name), Cell::toned(reason(rejection), Tone::Bad)]);
     }
     table.render(paper)
@@ -103,14 +99,7 @@ fn rejections(rows: &[AgentRejection], paper: &Paper) -> String {
 
 fn reason(rejection: &AgentRejection) -> String {
     let code = rejection.code.map_or_else(|| NOTHING.to_owned(), |code| code.to_string());
-    let violations = rejection.violations.iter().map(|violation| {
-        if violation.path.is_empty() {
-            violation.message.clone()
-        } else {
-            format!("{}: {}", violation.path, violation.message)
-        }
-    });
-    let violations = violations.collect::<Vec<_>>().join("; ");
+    let violations = rejection.violations.iter().map(violation).collect::<Vec<_>>().join("; ");
     if violations.is_empty() { code } else { format!("{code}: {violations}") }
 }
 
@@ -163,7 +152,9 @@ mod tests {
             }],
             ..Progress::default()
         };
-        insta::assert_snapshot!(summary(&progress, &Paper::for_tests(None)), @r"
+        let mut names = Names::default();
+        names.add("id", "01a20963-44f2");
+        insta::assert_snapshot!(summary(&progress, &names, &Paper::for_tests(None)), @r"
         assignment 7
 
         AGENTS
@@ -172,8 +163,8 @@ mod tests {
         rejected  101  they keep what they held before
         offline     2  they get it when they connect
 
-        REJECTED BY  REASON
-        web-1        the settings break a rule of the agent: reference_servers.servers[0].host: 127.0.0.1: loopback is not allowed here
+        REJECTED BY            REASON
+        web-1 (01a20963-44f2)  the settings break a rule of the agent: reference server 1: 127.0.0.1: loopback is not allowed here
         and 100 more: landmarkctl agents list --rejected
         ");
     }

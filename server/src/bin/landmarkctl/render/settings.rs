@@ -86,10 +86,11 @@ pub(crate) fn rules(rules: &LocationRules) -> String {
             Some(recheck_interval_seconds.map_or_else(
                 || NOTHING.to_owned(),
                 |seconds| {
-                    format!(
-                        "{} (how often an agent looks again while it is not connected)",
-                        time::interval(seconds)
-                    )
+                    let when = match server_connection {
+                        Some(ServerConnection::SaysNothing) => "connected or not",
+                        Some(ServerConnection::MeansInternal) | None => "while it is not connected",
+                    };
+                    format!("{} (how often an agent looks again, {when})", time::interval(seconds))
                 },
             )),
         ),
@@ -161,8 +162,22 @@ mod tests {
         2  10.1.1.5     22
 
         server-connection:  means-internal (an agent that is connected to the server is internal)
-        recheck-interval:   60 s (how often an agent looks again while it is not connected)
+        recheck-interval:   60 s (how often an agent looks again, while it is not connected)
         ");
+    }
+
+    #[test]
+    fn the_interval_is_that_of_what_a_connection_says() {
+        let rules_of = |server_connection| {
+            rules(&LocationRules {
+                server_connection: Some(server_connection),
+                recheck_interval_seconds: Some(60),
+            })
+        };
+        assert!(rules_of(ServerConnection::SaysNothing).contains("looks again, connected or not)"));
+        assert!(
+            rules_of(ServerConnection::MeansInternal).contains("looks again, while it is not connected)")
+        );
     }
 
     #[test]

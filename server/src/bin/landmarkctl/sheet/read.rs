@@ -29,10 +29,18 @@ pub(crate) fn parse(text: &str) -> Result<Sheet, Vec<LineProblem>> {
         if cells.iter().all(String::is_empty) {
             continue;
         }
-        if std::mem::take(&mut header_possible) && is_header(&cells) {
+        let is_first = std::mem::take(&mut header_possible);
+        if is_first && is_header(&cells) {
             continue;
         }
+        let n_before = problems.len();
         read_line(&cells, line, &mut collector, &mut problems);
+        let is_words = !content.bytes().any(|byte| byte.is_ascii_digit());
+        if let Some(problem) =
+            problems.get_mut(n_before..).and_then(<[_]>::last_mut).filter(|_| is_first && is_words)
+        {
+            problem.message.push_str("; if this line is a header, it must be host,port");
+        }
     }
     if problems.is_empty() { Ok(collector.sheet) } else { Err(problems) }
 }

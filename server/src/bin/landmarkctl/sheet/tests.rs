@@ -55,6 +55,17 @@ fn every_problem_is_told_with_its_line() {
 }
 
 #[test]
+fn a_line_that_may_be_meant_as_a_header_is_told_what_one_looks_like() {
+    assert_eq!(
+        problems("name,number\nweb.example,443\nweb.example,http\n"),
+        [
+            "1: \"number\" is not a port (1 to 65535); if this line is a header, it must be host,port",
+            "3: \"http\" is not a port (1 to 65535)"
+        ]
+    );
+}
+
+#[test]
 fn an_unclosed_quote_spoils_its_own_line_only() {
     let told = problems("\"web.example,443\n10.1.1.5,0\n");
     assert!(told.iter().any(|problem| problem == "2: 0 is not a port (1 to 65535)"), "{told:?}");

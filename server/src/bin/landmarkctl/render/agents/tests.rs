@@ -2,6 +2,7 @@ use landmark_proto::wire;
 use prost_types::Timestamp;
 
 use super::*;
+use crate::render::names::{beginning, doubles};
 use crate::view::Violation;
 use crate::view::progress::RejectionCode;
 
@@ -60,7 +61,7 @@ fn away() -> wire::Agent {
 fn the_table_says_where_each_agent_is_and_why() {
     let rows = [agent("web-1").into(), away().into()];
     let paper = Paper::for_tests(None);
-    insta::assert_snapshot!(table(&rows, &paper).render(&paper), @r"
+    insta::assert_snapshot!(table(&rows, &Names::default(), &paper).render(&paper), @r"
     NAME      CONNECTION         LOCATION  REASON                            SINCE      HOLDS  ASSIGNMENT       POLICY
     web-1     online             internal  management server                 3 min ago      7  current          observed
     laptop-3  offline since 3 h  internal  reference server 2: 10.1.1.5:443  3 min ago      –  behind, cloned?  –
@@ -68,12 +69,23 @@ fn the_table_says_where_each_agent_is_and_why() {
 }
 
 #[test]
-fn agents_with_the_same_name_are_told_apart_by_their_ids() {
-    let rows = [agent("vm").into(), agent("vm").into(), agent("web").into()];
-    let paper = Paper::for_tests(None);
-    let text = table(&rows, &paper).render(&paper);
-    let names: Vec<&str> = text.lines().map(|line| line.split("  ").next().unwrap_or_default()).collect();
-    assert_eq!(names, ["NAME", "vm (0193-a)", "vm (0193-a)", "web"]);
+fn agents_with_the_same_name_are_told_apart_by_the_beginnings_of_their_ids() {
+    let named = |name: &str, agent_id: &str| wire::Agent { agent_id: agent_id.into(), ..agent(name) };
+    let rows = [
+        named("VM", "01a20963-44f2-7abc-9f30-0c2b6f1f9a77").into(),
+        named("vm", "01a20963-44f3-7abc-9f30-0c2b6f1f9a77").into(),
+        named("web", "01a20963-44f4-7abc-9f30-0c2b6f1f9a77").into(),
+    ];
+    let ids = || rows.iter().map(|agent: &Agent| agent.agent_id.as_str());
+    let mut names = Names::default();
+    for agent in doubles(&rows) {
+        names.add(&agent.agent_id, beginning(&agent.agent_id, ids()));
+    }
+    let paper = Paper::for_tests(Some(80));
+    let text = table(&rows, &names, &paper).render(&paper);
+    for whole in ["VM (01a20963-44f2) ", "vm (01a20963-44f3) ", "web "] {
+        assert!(text.lines().any(|line| line.starts_with(whole)), "{text}");
+    }
 }
 
 #[test]
@@ -134,7 +146,7 @@ fn the_sheet_of_an_agent_tells_a_rejection_and_its_history() {
     certificate:  expires 2026-12-20 12:00 (in 27 d)
 
     rejected the present assignment, still holds assignment 6: the settings break a rule of the agent
-      reference_servers.servers[0].host: loopback
+      reference server 1: loopback
 
     LOCATION  SINCE               REASON                       LOOKED BECAUSE OF  DECIDED IN  HELD  REPORTED
     external  10:00:00 (2 h ago)  none of 4 attempts answered  link lost               2.0 s     6  1 h later
@@ -166,7 +178,7 @@ fn an_agent_of_a_newer_kind_is_shown_with_gaps() {
         ..wire::Agent::default()
     };
     let paper = Paper::for_tests(None);
-    insta::assert_snapshot!(table(&[strange.into()], &paper).render(&paper), @r"
+    insta::assert_snapshot!(table(&[strange.into()], &Names::default(), &paper).render(&paper), @r"
     NAME          CONNECTION  LOCATION  REASON  SINCE  HOLDS  ASSIGNMENT  POLICY
     new\u{1b}[2J  –           –         –       –          –  –           –
     ");
