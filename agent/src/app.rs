@@ -109,6 +109,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         who,
         damages: damages.into(),
         held: ledger.held(),
+        refused: ledger.refused(),
         decided: location.decided(),
         location: location.clone(),
         link: link.status.clone(),

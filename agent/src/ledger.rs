@@ -15,7 +15,7 @@
 
 pub mod accept;
 pub mod format;
-
+pub mod refused;
 pub mod task;
 
 #[cfg(test)]

@@ -395,7 +395,7 @@ async fn the_control_socket_answers() {
     let mut setup = Setup::new().await;
     let config = setup.config();
     let agent = setup.start().await;
-    let (session, _) = setup.plane.welcome().await;
+    let (mut session, _) = setup.plane.welcome().await;
     agent.location(Location::Internal).await;
     let Answer::Status(status) = ask(&config.control_socket, Ask::Status).await.unwrap() else { panic!() };
     assert_eq!(status["location"], "internal");
@@ -410,6 +410,15 @@ async fn the_control_socket_answers() {
     };
     assert!(explanations[0].text.contains("internal"), "{}", explanations[0].text);
     assert_eq!(explanations[0].evidence["location"], "internal");
+    assert_eq!(status["refused"], serde_json::Value::Null);
+    let mut damaged = offer(7, &settings(&["192.0.2.1"]));
+    damaged.offered.digest = offer(7, &settings(&["192.0.2.2"])).offered.digest;
+    session.say(ServerMessage::Assignment(damaged)).await;
+    let mut refused = agent.sources.refused.clone();
+    timeout(LIMIT, refused.wait_for(Option::is_some)).await.expect("not refused").unwrap();
+    let Answer::Status(status) = ask(&config.control_socket, Ask::Status).await.unwrap() else { panic!() };
+    assert_eq!((&status["refused"]["revision"], &status["refused"]["code"]), (&7.into(), &"digest".into()));
+    assert_eq!(status["refused"]["violations"][0]["subject"], "digest");
     let mut watching = Asking::begin(&config.control_socket, Ask::Watch).await.unwrap();
     let mut link_states = Vec::new();
     let mut session = Some(session);

@@ -76,6 +76,7 @@ pub(crate) fn render(status: &Value) -> String {
     lines.location(status);
     lines.enforcement(&status["enforcement"]);
     lines.assignment(status);
+    lines.refused(&status["refused"]);
     lines.link(&status["link"]);
     lines.outbox(&status["outbox"]);
     if let Some(expires_at) = instant(&status["certificate_expires_at"]) {
@@ -158,10 +159,33 @@ impl Lines {
                 let digest: String = text(&status["held_digest"]).chars().take(12).collect();
                 let n_servers = status["n_reference_servers"].as_u64().unwrap_or_default();
                 let plural = if n_servers == 1 { "" } else { "s" };
-                format!("{revision} ({digest}), {n_servers} reference server{plural}")
+                let disabled = if status["list_enabled"] == false { " (the list is disabled)" } else { "" };
+                format!("{revision} ({digest}), {n_servers} reference server{plural}{disabled}")
             }
         };
         self.line("Assignment", &line);
+    }
+
+    fn refused(&mut self, refused: &Value) {
+        let Some(revision) = refused["revision"].as_u64() else { return };
+        let reason = match text(&refused["code"]) {
+            "outdated" => "it is older than one that was accepted",
+            "conflict" => "another content was accepted under its number",
+            "digest" => "it was changed on the way",
+            "invalid" => "it breaks a rule",
+            "unsupported" => "this agent does not understand all of it",
+            "too_large" => "it is too large",
+            "storage" => "it could not be stored",
+            other => other,
+        };
+        self.line("Refused", &format!("assignment {revision}, {}: {reason}", self.ago(&refused["at"])));
+        for violation in refused["violations"].as_array().into_iter().flatten() {
+            let message = text(&violation["message"]);
+            match violation["subject"].as_str() {
+                Some(subject) => self.line("", &format!("{subject}: {message}")),
+                None => self.line("", message),
+            }
+        }
     }
 
     fn link(&mut self, link: &Value) {

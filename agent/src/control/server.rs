@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use super::evidence::document;
 use super::status::{Parts, Who, decided_document, of_running};
 use super::{Answer, Ask, Explanation, Request, Response, VERSION};
+use crate::ledger::refused::Refused;
 use crate::ledger::{Accepted, Damage};
 use crate::link::task::LinkStatus;
 use crate::location::{Asked, Decided, LocationHandle, MAX_RECORDS, explain};
@@ -44,6 +45,8 @@ pub struct Sources {
     pub damages: Arc<[Damage]>,
     /// What is held.
     pub held: watch::Receiver<Option<Accepted>>,
+    /// What was refused.
+    pub refused: watch::Receiver<Option<Refused>>,
     /// Looks again, and knows why.
     pub location: LocationHandle,
     /// Where the machine is.
@@ -134,6 +137,7 @@ impl Sources {
     fn status_value(&mut self) -> serde_json::Value {
         let decided = self.decided.borrow_and_update().clone();
         let accepted = self.held.borrow_and_update().clone();
+        let refused = self.refused.borrow_and_update().clone();
         let link = self.link.borrow_and_update().clone();
         let enforcement = self.enforcement.borrow_and_update().clone();
         value(of_running(&Parts {
@@ -141,6 +145,7 @@ impl Sources {
             started_at: self.started_at,
             who: &self.who,
             accepted: accepted.as_ref(),
+            refused: refused.as_ref(),
             decided: decided.as_deref(),
             link: &link,
             enforcement: enforcement.as_ref(),
@@ -176,6 +181,7 @@ impl Sources {
         tokio::select! {
             changed = self.decided.changed() => changed.is_ok(),
             changed = self.held.changed() => changed.is_ok(),
+            changed = self.refused.changed() => changed.is_ok(),
             changed = self.link.changed() => changed.is_ok(),
             changed = self.enforcement.changed() => changed.is_ok(),
             changed = self.outbox.changed() => changed.is_ok(),

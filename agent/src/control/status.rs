@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use landmark_proto::location::{Basis, LinkState, Location, Trigger};
-use landmark_proto::message::{EnforcementState, EnforcementStatus};
+use landmark_proto::message::{EnforcementState, EnforcementStatus, RejectionCode};
 use serde::Serialize;
 
 use crate::identity::Identity;
+use crate::ledger::refused::{Complaint, Refused};
 use crate::ledger::{Accepted, Damage};
 use crate::link::task::LinkStatus;
 use crate::location::{Decided, Standing};
@@ -45,6 +46,10 @@ pub struct Status {
     pub held_digest: Option<String>,
     /// How many reference servers it has.
     pub n_reference_servers: Option<usize>,
+    /// Whether they are tried at all.
+    pub list_enabled: Option<bool>,
+    /// The assignment that was refused last, while none was taken since.
+    pub refused: Option<RefusedDocument>,
     /// The session with the server.
     pub link: Option<LinkDocument>,
     /// Whether the policy is in force.
@@ -96,6 +101,32 @@ pub struct DecidedDocument {
     pub is_provisional: bool,
     /// The assignment it was decided under.
     pub revision: Option<u64>,
+}
+
+/// An assignment that was refused.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedDocument {
+    /// Its number.
+    pub revision: u64,
+    /// Of its settings.
+    pub digest: String,
+    /// `outdated`, `conflict`, `digest`, `invalid`, `unsupported`, `too_large` or `storage`.
+    pub code: &'static str,
+    /// What is wrong with it.
+    pub violations: Vec<ViolationDocument>,
+    /// When it was refused first.
+    pub at: Option<Timestamp>,
+}
+
+/// What is wrong with one value.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViolationDocument {
+    /// The value, as people call it; `null` for the whole assignment.
+    pub subject: Option<String>,
+    /// In the field names of the wire.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// The session with the server.
@@ -156,6 +187,8 @@ pub struct Parts<'a> {
     pub who: &'a Who,
     /// What is held.
     pub accepted: Option<&'a Accepted>,
+    /// What was refused.
+    pub refused: Option<&'a Refused>,
     /// What was decided.
     pub decided: Option<&'a Decided>,
     /// How the link is.
@@ -201,6 +234,7 @@ pub fn of_running(parts: &Parts<'_>) -> Status {
         status.why = Some(decided.verdict.basis.to_string());
         status.decided = Some(decided_document(decided));
     }
+    status.refused = parts.refused.map(refused);
     status.link = Some(link(parts.link));
     status.enforcement = parts.enforcement.map(enforcement);
     let OutboxStatus { range, n_dropped, n_waiting, .. } = parts.outbox;
@@ -226,6 +260,8 @@ pub fn of_disk(who: Option<&Who>, accepted: Option<&Accepted>, damages: &[Damage
         held_revision: accepted.map(|accepted| accepted.held().revision.get()),
         held_digest: accepted.map(|accepted| accepted.held().digest.to_string()),
         n_reference_servers: accepted.map(|accepted| accepted.settings().reference_servers.servers().len()),
+        list_enabled: accepted.map(|accepted| accepted.settings().reference_servers.is_enabled()),
+        refused: None,
         link: None,
         enforcement: None,
         outbox: None,
@@ -295,6 +331,29 @@ pub fn time(time: SystemTime) -> Option<Timestamp> {
     let time = Timestamp::try_from(time).ok()?;
     // Nobody reads nanoseconds.
     time.round(jiff::Unit::Millisecond).ok()
+}
+
+fn refused(Refused { offered, code, complaints, at }: &Refused) -> RefusedDocument {
+    let violation = |Complaint { subject, path, message }: &Complaint| ViolationDocument {
+        subject: (!subject.is_empty()).then(|| subject.clone()),
+        path: path.clone(),
+        message: message.clone(),
+    };
+    RefusedDocument {
+        revision: offered.revision.get(),
+        digest: offered.digest.to_string(),
+        code: match code {
+            RejectionCode::Outdated => "outdated",
+            RejectionCode::Conflict => "conflict",
+            RejectionCode::Digest => "digest",
+            RejectionCode::Invalid => "invalid",
+            RejectionCode::Unsupported => "unsupported",
+            RejectionCode::TooLarge => "too_large",
+            RejectionCode::Storage => "storage",
+        },
+        violations: complaints.iter().map(violation).collect(),
+        at: time(*at),
+    }
 }
 
 fn link(status: &LinkStatus) -> LinkDocument {

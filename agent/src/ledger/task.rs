@@ -3,14 +3,15 @@
 //! It must not know what is done with what it publishes.
 
 use std::convert::Infallible;
+use std::time::SystemTime;
 
 use landmark_proto::message::{Assignment, Rejection, RejectionCode};
-use landmark_proto::revision::Held;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinError;
 use tracing::{debug, error, info, warn};
 
+use super::refused::Refused;
 use super::{Accepted, Ledger, Taken};
 
 /// What the answer to an offer is.
@@ -21,6 +22,7 @@ pub type Answer = Result<Taken, Rejection>;
 pub struct LedgerHandle {
     offers: mpsc::Sender<(Assignment, oneshot::Sender<Answer>)>,
     held: watch::Receiver<Option<Accepted>>,
+    refused: watch::Receiver<Option<Refused>>,
 }
 
 /// The task behind a [`LedgerHandle`].
@@ -29,8 +31,8 @@ pub struct LedgerTask {
     ledger: Ledger,
     offers: mpsc::Receiver<(Assignment, oneshot::Sender<Answer>)>,
     held: watch::Sender<Option<Accepted>>,
-    /// What was refused last, and why, as far as it was logged.
-    complained: Option<(Held, RejectionCode)>,
+    /// What was refused last; nothing once an offer was taken.
+    refused: watch::Sender<Option<Refused>>,
 }
 
 /// The ledger's task has ended.
@@ -54,9 +56,10 @@ pub fn channel(ledger: Ledger) -> (LedgerHandle, LedgerTask) {
     // One: an agent has one session, and a session at most one unanswered push.
     let (offers_tx, offers_rx) = mpsc::channel(1);
     let (held_tx, held_rx) = watch::channel(ledger.accepted().cloned());
+    let (refused_tx, refused_rx) = watch::channel(None);
     (
-        LedgerHandle { offers: offers_tx, held: held_rx },
-        LedgerTask { ledger, offers: offers_rx, held: held_tx, complained: None },
+        LedgerHandle { offers: offers_tx, held: held_rx, refused: refused_rx },
+        LedgerTask { ledger, offers: offers_rx, held: held_tx, refused: refused_tx },
     )
 }
 
@@ -75,6 +78,11 @@ impl LedgerHandle {
     pub fn held(&self) -> watch::Receiver<Option<Accepted>> {
         self.held.clone()
     }
+
+    /// Follows what was refused last, until an offer is taken.
+    pub fn refused(&self) -> watch::Receiver<Option<Refused>> {
+        self.refused.clone()
+    }
 }
 
 impl LedgerTask {
@@ -87,39 +95,48 @@ impl LedgerTask {
             let (offer, answer_tx) = self.offers.recv().await.ok_or(LedgerTaskError::Closed)?;
             let offered = offer.offered;
             let mut ledger = self.ledger;
-            let (ledger, answer) = tokio::task::spawn_blocking(move || {
+            let (ledger, answer, refused) = tokio::task::spawn_blocking(move || {
                 let answer = ledger.offer(&offer);
-                (ledger, answer)
+                let rejection = answer.as_ref().err();
+                let refused = rejection.map(|rejection| Refused::new(&offer, rejection, SystemTime::now()));
+                (ledger, answer, refused)
             })
             .await
             .map_err(LedgerTaskError::Store)?;
             self.ledger = ledger;
-            match &answer {
-                Ok(Taken::Accepted(accepted)) => {
-                    info!(revision = %offered, digest = %offered.digest, "assignment accepted");
-                    self.held.send_replace(Some(accepted.clone()));
-                    self.complained = None;
-                }
-                Ok(Taken::Unchanged) => {}
-                // Every session begins with the same offer again.
-                Err(rejection) if self.complained == Some((offered, rejection.code)) => {
-                    debug!(revision = %offered, code = ?rejection.code, "assignment refused again");
-                }
-                Err(rejection) => {
-                    log(offered.revision.get(), rejection);
-                    self.complained = Some((offered, rejection.code));
-                }
+            if let Ok(Taken::Accepted(accepted)) = &answer {
+                info!(revision = %offered, digest = %offered.digest, "assignment accepted");
+                self.held.send_replace(Some(accepted.clone()));
             }
+            self.publish_refused(refused);
             // Whoever asked may be gone with its session; what was stored stays true.
             answer_tx.send(answer).ok();
         }
     }
+
+    /// Logs a refusal once, though every session begins with the same offer again.
+    fn publish_refused(&self, refused: Option<Refused>) {
+        self.refused.send_if_modified(|known| {
+            match (&*known, &refused) {
+                (None, None) => return false,
+                (Some(known), Some(again)) if (known.offered, known.code) == (again.offered, again.code) => {
+                    debug!(revision = %again.offered, code = ?again.code, "assignment refused again");
+                    return false;
+                }
+                (_, Some(refused)) => log(refused, self.ledger.accepted()),
+                (Some(_), None) => {}
+            }
+            *known = refused;
+            true
+        });
+    }
 }
 
-fn log(revision: u64, rejection: &Rejection) {
-    let held = rejection.still_held.map(|held| held.revision.get());
-    let why = rejection.violations.as_ref().map_or_else(String::new, ToString::to_string);
-    let code = rejection.code;
+fn log(refused: &Refused, held: Option<&Accepted>) {
+    let held = held.map(|accepted| accepted.held().revision.get());
+    let revision = refused.offered.revision.get();
+    let why = refused.why();
+    let code = refused.code;
     match code {
         // The server has two contents for one revision: someone must look.
         RejectionCode::Conflict | RejectionCode::Digest => {
@@ -161,6 +178,7 @@ mod tests {
         let (ledger, _) = Ledger::open(folder.path(), Default::default());
         let (handle, task) = channel(ledger);
         let held = handle.held();
+        let mut shown = handle.refused();
         let serve = task.run();
         let ask = async move {
             let answer = handle.offer(offer(3, &settings(&["a"]))).await.unwrap().unwrap();
@@ -168,6 +186,13 @@ mod tests {
             assert_eq!(held.borrow().as_ref(), Some(&accepted));
             let refused = handle.offer(offer(2, &settings(&["b"]))).await.unwrap().unwrap_err();
             assert_eq!(refused.code, RejectionCode::Outdated);
+            assert_eq!(shown.borrow().as_ref().map(|refused| refused.offered.revision.get()), Some(2));
+            // The same again is no news; one that is taken ends it.
+            shown.mark_unchanged();
+            handle.offer(offer(2, &settings(&["b"]))).await.unwrap().unwrap_err();
+            assert!(!shown.has_changed().unwrap());
+            handle.offer(offer(3, &settings(&["a"]))).await.unwrap().unwrap();
+            assert_eq!(*shown.borrow(), None);
             assert_eq!(held.borrow().as_ref(), Some(&accepted));
         };
         let (ended, ()) = tokio::join!(serve, ask);

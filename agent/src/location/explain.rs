@@ -9,12 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use landmark_proto::evidence::{Attempt, Evidence, Outcome};
-use landmark_proto::host::Host;
 use landmark_proto::location::{Basis, LinkState, Location, Verdict};
 use landmark_proto::port::Port;
 use landmark_proto::settings::Settings;
 
 use super::probe::address::{Reason, never_tried};
+use crate::address::place;
 
 /// Servers that a sentence names one by one; of more it gives the numbers.
 const MAX_NAMED: usize = 3;
@@ -29,7 +29,7 @@ pub fn sentence(evidence: &Evidence) -> String {
             format!("{location}, because the link to the management server is connected")
         }
         Basis::ReferenceServer { host, port, position } => {
-            let by = format!("reference server {} ({})", position + 1, host_and_ports(host, &[*port]));
+            let by = format!("reference server {} ({})", position + 1, place(host, &[*port]));
             let took =
                 deciding(evidence).map_or(String::new(), |attempt| format!(" after {}", short(attempt.took)));
             let rest = failures(evidence);
@@ -116,7 +116,7 @@ fn server_failed(attempts: &[&Attempt]) -> String {
         let Some(first) = alike.first() else { continue };
         let ports: Vec<Port> = alike.iter().map(|attempt| attempt.port).collect();
         if index == 0 {
-            let place = host_and_ports(&first.host, &ports);
+            let place = place(&first.host, &ports);
             let _infallible =
                 write!(text, "reference server {} ({place}) {}", first.position + 1, verb(first.outcome));
         } else {
@@ -240,7 +240,7 @@ fn row(attempt: &Attempt, decides: bool) -> [String; 6] {
     };
     [
         (attempt.position + 1).to_string(),
-        host_and_ports(&attempt.host, &[attempt.port]),
+        place(&attempt.host, &[attempt.port]),
         address,
         time(format!("+{}", short(attempt.started_after))),
         time(short(attempt.took)),
@@ -277,13 +277,6 @@ fn outcome(attempt: &Attempt, decides: bool) -> String {
         text.push_str(" ◄ decides");
     }
     text
-}
-
-fn host_and_ports(host: &Host, ports: &[Port]) -> String {
-    match host {
-        Host::V6(..) => format!("[{host}]:{}", joined(ports)),
-        Host::V4(_) | Host::Name(_) => format!("{host}:{}", joined(ports)),
-    }
 }
 
 fn joined<T: ToString>(items: &[T]) -> String {

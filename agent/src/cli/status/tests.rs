@@ -76,6 +76,28 @@ fn what_is_wrong_stands_out() {
 }
 
 #[test]
+fn a_refused_assignment_and_a_disabled_list_are_told() {
+    let mut status = running();
+    status["list_enabled"] = json!(false);
+    status["refused"] = json!({
+        "revision": 8, "digest": "00", "code": "invalid", "at": "2026-11-23T14:55:00Z",
+        "violations": [
+            {"subject": "reference server 3 (127.0.0.1:9999)", "path": "reference_servers.servers[2].host",
+             "message": "127.0.0.1 is this machine itself"},
+            {"subject": null, "path": "", "message": "the whole is wrong"},
+        ],
+    });
+    let told = render(&status);
+    let told: Vec<&str> = told.lines().filter(|line| !line.starts_with("Identity")).skip(4).take(4).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Assignment   7 (9f86d081884c), 3 reference servers (the list is disabled)
+    Refused      assignment 8, 5 min ago: it breaks a rule
+                 reference server 3 (127.0.0.1:9999): 127.0.0.1 is this machine itself
+                 the whole is wrong
+    "#);
+}
+
+#[test]
 fn an_agent_that_does_not_run_is_told_by_its_disk() {
     let status = of_disk(None, None, &[], SystemTime::UNIX_EPOCH);
     insta::assert_snapshot!(render(&serde_json::to_value(status).unwrap()), @r#"
