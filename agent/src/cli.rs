@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use landmark_agent::config::{DEFAULT_FILE, FILE_VARIABLE, Flags};
+use landmark_agent::config::{FILE_VARIABLE, Flags};
 use landmark_daemon::config::parse_override;
 
 /// Landmark's agent: decides whether this machine is inside the company network, and makes the policy of that place real.
@@ -80,9 +80,9 @@ pub(crate) enum Command {
     },
     /// Checks a configuration file and prints everything that is wrong with it. Exit code 78 if anything is.
     CheckConfig {
-        /// The file to check.
-        #[arg(default_value = DEFAULT_FILE, value_hint = ValueHint::FilePath)]
-        file: PathBuf,
+        /// The file to check; without it that of --config or LANDMARK_AGENT_CONFIG, else /etc/landmark/agent.toml.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
     },
     /// Prints a configuration file with every setting, its default and what it means.
     PrintDefaultConfig,

@@ -9,8 +9,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use landmark_daemon::config::shape::{ListOf, Parsed};
+use landmark_daemon::config::shape::{ListOf, Parsed, Paths};
 use landmark_daemon::config::{Effective, InvalidConfig, Layers, Reader};
+use landmark_daemon::error::Chain;
 use landmark_daemon::state_dir::default_state_dir;
 use landmark_daemon::telemetry::{LogFormat, check_filter};
 
@@ -27,6 +28,9 @@ pub const DEFAULT_FILE: &str = "/etc/landmark/agent.toml";
 pub const STATE_DIR_NAME: &str = "landmark-agent";
 /// The name of the control socket in the state folder.
 const SOCKET: &str = "control.sock";
+
+const BACKEND: &str = "enforce.backend";
+const COMMAND: &str = "enforce.command";
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -94,8 +98,21 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn check(file: &Path) -> Result<Self, InvalidConfig> {
-        Self::read(Layers::new(PREFIX).file(file)).map(|(config, _)| config)
+    pub fn check(file: &Path) -> Result<(Self, Vec<Effective>), InvalidConfig> {
+        Self::read(Layers::new(PREFIX).file(file))
+    }
+
+    /// What is allowed, and surely not meant: a command that is not run, or that cannot be run as things are now.
+    pub fn warnings(&self, effective: &[Effective]) -> Vec<String> {
+        let complaint = match &self.enforce.backend {
+            Backend::Observe => Some(format!("has no effect while {BACKEND} is \"observe\"")),
+            Backend::Command(command) => command.check().err().map(|error| Chain(&error).to_string()),
+        };
+        let complaint = complaint.zip(effective.iter().find(|effective| effective.key == COMMAND));
+        complaint
+            .into_iter()
+            .map(|(text, command)| format!("{}: {COMMAND}: {text}", command.origin))
+            .collect()
     }
 
     /// Reads the configuration from given layers.
@@ -121,7 +138,7 @@ fn declare(r: &mut Reader) -> Config {
     let state_dir = r.path(
         "state-dir",
         default_state_dir(STATE_DIR_NAME),
-        "Where the agent's key, what it holds and what it has not reported yet lie. Never copy it to another machine: \
+        "Where the agent's key, what it holds and what it has not reported yet lie. Never copy it to another machine:\n\
          enrol that one by itself.",
     );
     let machine_name = r.optional_string(
@@ -139,14 +156,14 @@ fn declare(r: &mut Reader) -> Config {
     let allow_loopback = r.bool(
         "location.allow-loopback",
         false,
-        "Whether reference servers may be on this very machine. Only for trying Landmark out: what is on this machine \
+        "Whether reference servers may be on this very machine. Only for trying Landmark out: what is on this machine\n\
          answers everywhere, and the machine would always be internal.",
     );
     let enforce = declare_enforcement(r);
     let control_socket = r.optional_path(
         "control.socket",
         state_dir.join(SOCKET),
-        "The Unix socket at which status, explain and recheck ask the running agent; nothing can be changed there. \
+        "The Unix socket at which status, explain and recheck ask the running agent; nothing can be changed there.\n\
          Whoever may write to it (mode 0660) may ask. Without this setting, control.sock in the state folder.",
     );
     Config {
@@ -167,7 +184,7 @@ fn declare_addresses(r: &mut Reader) -> Option<Vec<ServerAddress>> {
         key,
         Vec::new(),
         &ListOf(Parsed::<ServerAddress>::new()),
-        "Where the server holds sessions, HOST:PORT. Without any, the addresses that the server named at enrolment. They \
+        "Where the server holds sessions, HOST:PORT. Without any, the addresses that the server named at enrolment. They\n\
          are equals: each dial begins at any of them.",
     );
     if addresses.len() > MAX_ADDRESSES {
@@ -178,18 +195,19 @@ fn declare_addresses(r: &mut Reader) -> Option<Vec<ServerAddress>> {
 
 fn declare_enforcement(r: &mut Reader) -> enforce::Config {
     let is_command = r.choice(
-        "enforce.backend",
+        BACKEND,
         false,
         &[("observe", false), ("command", true)],
-        "How the policy of the place is made real. observe: report which one it would be, and change nothing. command: \
+        "How the policy of the place is made real. observe: report which one it would be, and change nothing. command:\n\
          run a program of yours.",
     );
-    let key = "enforce.command";
-    let program = r.optional_path(
-        key,
-        "/usr/local/sbin/apply-policy",
-        "For the backend command: the program, by its absolute path. It gets the policy as one line of JSON on its \
-         standard input, and says by exit code 0 that it is in force. It must belong to root or to the agent's user, and \
+    // Not a path that starts at the file's folder: which program runs with our rights must not depend on such things.
+    let program = r.optional(
+        COMMAND,
+        &PathBuf::from("/usr/local/sbin/apply-policy"),
+        &Paths,
+        "For the backend command: the program, by its absolute path. It gets the policy as one line of JSON on its\n\
+         standard input, and says by exit code 0 that it is in force. It must belong to root or to the agent's user, and\n\
          neither it nor a folder above it may be writable by others.",
     );
     let arguments = r.strings("enforce.arguments", &[], "Arguments for it.");
@@ -205,22 +223,16 @@ fn declare_enforcement(r: &mut Reader) -> enforce::Config {
         10 * SECOND..=24 * HOUR,
         "How often it is run again though nothing changed, to repair what others may have changed.",
     );
+    if let Some(program) = program.as_ref().filter(|program| !program.is_absolute()) {
+        r.problem(COMMAND, format!("{} is not an absolute path", program.display()));
+    }
     let backend = match (is_command, program) {
-        (false, None) => Backend::Observe,
-        (false, Some(_)) => {
-            r.problem(key, "has no effect without enforce.backend = \"command\"");
-            Backend::Observe
-        }
+        (false, _) => Backend::Observe,
         (true, None) => {
-            r.problem("enforce.backend", "needs a program: set enforce.command");
+            r.problem(BACKEND, format!("needs a program: set {COMMAND}"));
             Backend::Observe
         }
-        (true, Some(program)) => {
-            if !program.is_absolute() {
-                r.problem(key, format!("{} is not an absolute path", program.display()));
-            }
-            Backend::Command(Command { program, arguments, time_limit })
-        }
+        (true, Some(program)) => Backend::Command(Command { program, arguments, time_limit }),
     };
     enforce::Config { backend, repair_interval }
 }
@@ -230,7 +242,7 @@ fn declare_log(r: &mut Reader) -> Log {
     let filter = r.string(
         key,
         "info",
-        "What is logged: a level (error, warn, info, debug, trace), or levels by module, such as \
+        "What is logged: a level (error, warn, info, debug, trace), or levels by module, such as\n\
          info,landmark_agent::link=debug.",
     );
     if let Err(error) = check_filter(&filter) {
@@ -247,6 +259,11 @@ fn declare_log(r: &mut Reader) -> Log {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use landmark_daemon::durable;
+
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
@@ -282,10 +299,63 @@ mod tests {
             read("[enforce]\nbackend = \"command\"").unwrap_err(),
             "agent.toml:2:11: enforce.backend: needs a program: set enforce.command"
         );
+        for text in
+            ["[enforce]\ncommand = \"bin/x\"", "[enforce]\nbackend = \"command\"\ncommand = \"bin/x\""]
+        {
+            let problem = read(text).unwrap_err();
+            assert!(problem.ends_with(": enforce.command: bin/x is not an absolute path"), "{problem}");
+        }
+        let layers = Layers::new(PREFIX).overrides(vec![("enforce.command".to_owned(), "bin/x".to_owned())]);
+        let problem = Config::read(layers).unwrap_err().to_string();
+        assert!(problem.ends_with("enforce.command: bin/x is not an absolute path"), "{problem}");
+    }
+
+    #[test]
+    fn what_is_surely_not_meant_is_a_warning() {
+        let warnings = |text: &str| {
+            let (config, effective) = Config::read(Layers::new(PREFIX).toml("agent.toml", text)).unwrap();
+            config.warnings(&effective)
+        };
+        assert_eq!(warnings(""), [""; 0]);
         assert_eq!(
-            read("[enforce]\ncommand = \"/bin/x\"").unwrap_err(),
-            "agent.toml:2:11: enforce.command: has no effect without enforce.backend = \"command\""
+            warnings("[enforce]\ncommand = \"/bin/x\""),
+            ["agent.toml:2:11: enforce.command: has no effect while enforce.backend is \"observe\""]
         );
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        let text = format!("[enforce]\nbackend = \"command\"\ncommand = {program:?}");
+        let missing = warnings(&text);
+        let expected = format!("agent.toml:3:11: enforce.command: cannot examine {}", program.display());
+        assert!(missing.len() == 1 && missing[0].starts_with(&expected), "{missing:?}");
+        durable::write(&program, b"#!/bin/sh\n", durable::Mode::Private).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o722)).unwrap();
+        let unsafe_program = warnings(&text);
+        assert!(unsafe_program[0].contains("others may write to it (mode 0722)"), "{unsafe_program:?}");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(warnings(&text), [""; 0]);
+    }
+
+    #[test]
+    fn the_default_file_stays_valid_when_every_setting_in_it_is_set() {
+        let text = default_config();
+        let set: String = text
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                    format!("{setting}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert!(set.contains("\ncommand = "), "{set}");
+        read(&set).unwrap();
+    }
+
+    #[test]
+    fn the_default_file_can_be_read_in_a_terminal() {
+        let text = default_config();
+        let too_wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 120).collect();
+        assert_eq!(too_wide, [""; 0]);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use landmark_agent::app;
-use landmark_agent::config::{Config, default_config};
+use landmark_agent::config::{Config, DEFAULT_FILE, default_config};
 use landmark_agent::link::dial::TcpConnector;
-use landmark_daemon::config::{Effective, InvalidConfig};
+use landmark_daemon::config::Effective;
 use landmark_daemon::exit::Exit;
 use landmark_daemon::telemetry;
 use tracing::{debug, info, warn};
@@ -62,7 +62,10 @@ fn dispatch(Cli { command, settings }: Cli) -> anyhow::Result<Exit> {
             let (config, _) = Config::load(settings.into_flags())?;
             print(&block_on(explain::recheck(&config, json))??)
         }
-        Command::CheckConfig { file } => check_config(&file),
+        Command::CheckConfig { file } => {
+            let file = file.or(settings.into_flags().file).unwrap_or_else(|| DEFAULT_FILE.into());
+            check_config(&file)
+        }
         Command::PrintDefaultConfig => print(&default_config()),
         Command::Completion { shell } => {
             let mut script = Vec::new();
@@ -87,6 +90,9 @@ fn run((config, effective): (Config, Vec<Effective>)) -> anyhow::Result<Exit> {
     for Effective { key, value, origin } in &effective {
         debug!(key, value, %origin, "setting");
     }
+    for warning in config.warnings(&effective) {
+        warn!(warning, "the configuration is doubtful");
+    }
     // Two threads: one that decides, one that a slow peer or disk cannot hold up; a laptop needs no more.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -106,7 +112,8 @@ fn run((config, effective): (Config, Vec<Effective>)) -> anyhow::Result<Exit> {
 }
 
 fn check_config(file: &Path) -> anyhow::Result<Exit> {
-    Config::check(file).map_err(|error: InvalidConfig| anyhow::Error::from(error))?;
+    let (config, effective) = Config::check(file)?;
+    failure::warn(&config.warnings(&effective));
     print(&format!("{}: no problem found\n", file.display()))
 }
 

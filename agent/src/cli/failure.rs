@@ -24,6 +24,14 @@ pub(crate) fn print(error: &anyhow::Error) {
     }
 }
 
+/// What is no failure, but surely not meant: on standard error, one a line.
+#[expect(clippy::print_stderr, reason = "people read this")]
+pub(crate) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
 /// The exit code that an error stands for.
 pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<EnrollError>() {
