@@ -128,8 +128,11 @@ fn lock(folder: &Path) -> Result<File, StateDirError> {
         }
         Err(TryLockError::Error(error)) => return Err(lock_error(error)),
     }
-    file.set_len(0).map_err(lock_error)?;
-    writeln!(file, "{}", std::process::id()).map_err(lock_error)?;
+    // The lock is what counts. The number is for people, and a full disk shall not keep a daemon from starting.
+    let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    if let Err(error) = noted {
+        tracing::debug!(%error, "process number not written into the lock file");
+    }
     Ok(file)
 }
 

@@ -254,7 +254,12 @@ impl Wired<'_> {
 }
 
 async fn open_state(config: &Config, state_dir: &StateDir, host_name: &str) -> anyhow::Result<State> {
-    let store = Store::open(&state_dir.join(DATABASE)).await?;
+    let file = state_dir.join(DATABASE);
+    let store = Store::open(&file).await.map_err(|error| {
+        let way_out =
+            if error.is_disk_failure() { " (if it is damaged, restore it from a back-up)" } else { "" };
+        anyhow::Error::new(error).context(format!("cannot use the database {}{way_out}", file.display()))
+    })?;
     let known = KnownFleet { fleet_id: store.fleet_id(), pin: store.authority_pin().await? };
     let (folder, agent_life) = (state_dir.path().to_owned(), config.agent_certificate_life);
     let names: Vec<String> =

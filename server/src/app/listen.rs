@@ -39,7 +39,7 @@ pub struct Addresses {
 
 /// An address could not be taken.
 #[derive(Debug, Error)]
-#[error("cannot listen for {plane} on {address}")]
+#[error("cannot listen for {plane} on {address} (setting listen.{plane})")]
 pub struct BindError {
     /// Which plane, and so which setting: `listen.<plane>`.
     pub plane: &'static str,
