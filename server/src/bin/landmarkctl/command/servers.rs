@@ -278,7 +278,9 @@ fn place_of(place: &Place, moving: Option<&str>, draft: &Draft) -> Result<u32, F
 }
 
 async fn remove(run: &Run, arguments: &[String], etag: Etag) -> Result<Exit, Failure> {
-    let targets = target::each(arguments).map_err(|problems| wrong_targets(&problems))?;
+    let targets = target::each(arguments).map_err(|problems| {
+        not_understood(&problems).hint("HOST, HOST:PORT or [IPV6]:PORT, for example: 10.1.1.5:443")
+    })?;
     let mut origins = Origins::none();
     for (index, target) in targets.iter().enumerate() {
         name_target(&mut origins, &format!("edits[0].remove_reference_servers.servers[{index}]"), target);
@@ -334,11 +336,12 @@ async fn enable(run: &Run, enabled: bool, etag: Etag) -> Result<Exit, Failure> {
 }
 
 fn wrong_targets(problems: &[InvalidTarget]) -> Failure {
+    not_understood(problems).hint("HOST PORT…, HOST:PORT or [IPV6]:PORT, for example: 10.1.1.5 443 80")
+}
+
+fn not_understood(problems: &[InvalidTarget]) -> Failure {
     let failure = Failure::usage("this cannot be understood");
-    problems
-        .iter()
-        .fold(failure, |failure, problem| failure.problem("", problem.to_string()))
-        .hint("HOST PORT…, HOST:PORT or [IPV6]:PORT, for example: 10.1.1.5 443 80")
+    problems.iter().fold(failure, |failure, problem| failure.problem("", problem.to_string()))
 }
 
 fn to_entry(target: &Target) -> Entry {

@@ -193,7 +193,69 @@ fn bar(target: ProgressDrawTarget) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
     use super::*;
+
+    /// A terminal that keeps the last line that was drawn.
+    #[derive(Clone, Debug)]
+    struct Terminal {
+        width: u16,
+        drawn: Arc<Mutex<String>>,
+    }
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            self.width
+        }
+        fn move_cursor_up(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _n: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            if !text.trim().is_empty() {
+                text.clone_into(&mut self.drawn.lock().unwrap());
+            }
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_the_bar_and_not_the_counts() {
+        let progress = Progress { n_agents: 1234, n_applied: 1000, n_offline: 234, ..Progress::default() };
+        for width in [72, 80, 200] {
+            let terminal = Terminal { width, drawn: Arc::default() };
+            let bar = bar(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+            bar.set_length(10);
+            bar.set_position(5);
+            bar.set_message(counts(&progress));
+            bar.tick();
+            let line = terminal.drawn.lock().unwrap().clone();
+            assert!(line.contains("1000 applied, 0 pending, 0 rejected, 234 offline (of 1234)"), "{line}");
+            assert!(line.chars().count() <= usize::from(width), "{line}");
+            assert!(width < 80 || line.contains("=>"), "{line}");
+        }
+    }
 
     #[test]
     fn the_exit_code_tells_what_the_waiting_came_to() {
