@@ -28,19 +28,27 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  landmark-agent enroll landmark1.…            make this machine an agent (the string comes from: landmarkctl tokens create)
-  landmark-agent run                           run it
-  landmark-agent status                        where is this machine, what holds, is the server there?
-  landmark-agent status --watch                the same, at every change
-  landmark-agent explain                       why: every attempt of the last decision, in order
-  landmark-agent recheck                       look again now
-  landmark-agent print-default-config          every setting with its default
+  landmark-agent enroll landmark1.…     make this machine an agent
+                                        (from: landmarkctl tokens create)
+  landmark-agent run                    run it
+  landmark-agent status                 where is this machine, what holds?
+  landmark-agent status --watch         the same, at every change
+  landmark-agent explain                why: every attempt, in order
+  landmark-agent recheck                look again now
+  landmark-agent print-default-config   every setting with its default
 
-Without root everything works in a folder of your own: add --state-dir DIR to each command, or set LANDMARK_AGENT_STATE_DIR.
+Without root everything works in a folder of your own: add --state-dir DIR
+to each command, or set LANDMARK_AGENT_STATE_DIR.
 
-Exit codes: 0 done, or stopped in order; 64 wrong command line; 69 something it needs is not there (the agent does not run,
-another one uses the state folder, the server is another one); 70 internal error; 75 try again later (the server cannot be
-reached); 77 no permission, or the join token is refused; 78 wrong configuration, or not enrolled.";
+Exit codes:
+  0   done, or stopped in order
+  64  wrong command line
+  69  something it needs is not there: the agent does not run, another one
+      uses the state folder, the server is another one
+  70  internal error
+  75  try again later: the server cannot be reached
+  77  no permission, or the join token is refused
+  78  wrong configuration, or not enrolled";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -101,15 +109,22 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct EnrollArgs {
+    #[command(flatten)]
+    pub(crate) source: JoinSource,
+    /// Become a new agent although this machine is one already.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct JoinSource {
     /// The join string; - reads it from standard input, where other users of this machine cannot see it.
-    #[arg(required_unless_present = "join_file", conflicts_with = "join_file", value_name = "JOIN_STRING")]
+    #[arg(value_name = "JOIN_STRING or -")]
     pub(crate) join_string: Option<String>,
     /// Read the join string from this file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) join_file: Option<PathBuf>,
-    /// Become a new agent although this machine is one already.
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 /// Flags win over variables (LANDMARK_AGENT_…), variables over the configuration file, the file over the defaults.
@@ -145,6 +160,12 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_under_the_help_fits_a_terminal() {
+        let too_wide: Vec<&str> = EXAMPLES.lines().filter(|line| line.chars().count() > 80).collect();
+        assert_eq!(too_wide, [""; 0]);
+    }
+
+    #[test]
     fn settings_may_stand_anywhere() {
         for line in
             ["landmark-agent --state-dir /x run --set a=b", "landmark-agent run --set a=b --state-dir /x"]
@@ -158,7 +179,8 @@ mod tests {
     #[test]
     fn enrolling_takes_exactly_one_join_string() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
-        assert!(parse("landmark-agent enroll").is_err());
+        let nothing = parse("landmark-agent enroll").unwrap_err().to_string();
+        assert!(nothing.contains("<JOIN_STRING or -|--join-file <FILE>>"), "{nothing}");
         assert!(parse("landmark-agent enroll a --join-file b").is_err());
         assert!(parse("landmark-agent enroll -").is_ok());
         assert!(parse("landmark-agent enroll --join-file b").is_ok());

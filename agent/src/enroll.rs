@@ -220,7 +220,7 @@ async fn ask_one(
     };
     let connection = match connection {
         Ok(connection) => connection,
-        Err(end) => return Ok(Tried::Failed(end.to_string())),
+        Err(end) => return Ok(failed(&end)),
     };
     let mut client = EnrollmentClient::with_origin(connection.channel(), origin())
         .max_decoding_message_size(MAX_ANSWER_BYTES);
@@ -229,6 +229,22 @@ async fn ask_one(
         Ok(Err(status)) => refusal(&status),
         Err(_elapsed) => Ok(Tried::Failed(format!("no answer within {} s", CALL_LIMIT.as_secs()))),
     }
+}
+
+/// The port for agents shows the right authority and hangs up on whoever has no certificate yet.
+fn failed(end: &End) -> Tried {
+    Tried::Failed(match end {
+        End::Closed(_) => {
+            format!("{end} (is it the port for agents? This needs the one for enrolment, by default 7444)")
+        }
+        End::Unreachable(_)
+        | End::Handshake(_)
+        | End::Status { .. }
+        | End::Protocol(_)
+        | End::Local(_)
+        | End::Drained { .. }
+        | End::Revoked(_) => end.to_string(),
+    })
 }
 
 /// By code, never by text.
@@ -242,7 +258,7 @@ fn refusal(status: &Status) -> Result<Tried, EnrollError> {
         | End::Protocol(_)
         | End::Local(_)
         | End::Drained { .. }
-        | End::Revoked(_)) => return Ok(Tried::Failed(broken.to_string())),
+        | End::Revoked(_)) => return Ok(failed(&broken)),
     };
     let reason = status.get_details_error_info().map(|info| info.reason);
     match status.code() {

@@ -296,7 +296,7 @@ async fn a_word_instead_of_a_welcome_is_heard() {
     let agent = setup.start().await;
     let (mut session, _) = setup.plane.accept().await;
     session.say(ServerMessage::Revoked { reason: "removed by admin".into() }).await;
-    agent.link(|link| link.is_hopeless && link.reason.as_deref().unwrap().contains("removed by admin")).await;
+    agent.link(|link| link.is_hopeless && link.reason.as_deref().unwrap().contains("enroll --force")).await;
     agent.stop().await;
 }
 

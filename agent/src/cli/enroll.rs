@@ -1,13 +1,14 @@
 //! `landmark-agent enroll`.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use landmark_agent::config::Config;
 use landmark_agent::enroll::enroll as enroll_machine;
 use landmark_agent::link::dial::TcpConnector;
 use landmark_agent::machine::Machine;
-use landmark_daemon::state_dir::StateDir;
+use landmark_daemon::state_dir::{StateDir, StateDirError};
 use landmark_proto::join::JoinTicket;
 use zeroize::Zeroizing;
 
@@ -18,9 +19,9 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// Enrols, and says what to do next.
 pub(crate) async fn enroll(config: &Config, args: EnrollArgs) -> anyhow::Result<String> {
-    let text = join_string(args.join_string, args.join_file.as_deref())?;
+    let text = join_string(args.source.join_string, args.source.join_file.as_deref())?;
     let ticket: JoinTicket = text.parse()?;
-    let state = StateDir::open(&config.state_dir)?;
+    let state = open(&config.state_dir)?;
     let facts = Machine::read(config.machine_name.as_deref())?.facts;
     let connector = TcpConnector { connect_timeout: config.connect_timeout };
     let identity = enroll_machine(state.path(), &ticket, &facts, &connector, args.force).await?;
@@ -38,10 +39,17 @@ pub(crate) async fn enroll(config: &Config, args: EnrollArgs) -> anyhow::Result<
     ))
 }
 
-fn join_string(
-    argument: Option<String>,
-    file: Option<&std::path::Path>,
-) -> anyhow::Result<Zeroizing<String>> {
+fn open(folder: &Path) -> anyhow::Result<StateDir> {
+    let opened = StateDir::open(folder);
+    match opened {
+        Err(StateDirError::Held { .. }) => {
+            opened.context("this machine is not enrolled while its agent runs; stop that one first")
+        }
+        other => Ok(other?),
+    }
+}
+
+fn join_string(argument: Option<String>, file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     match (argument, file) {
         (Some(argument), _) if argument != "-" => *text = argument,
@@ -61,4 +69,23 @@ fn join_string(
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use landmark_daemon::error::Chain;
+    use landmark_daemon::exit::Exit;
+
+    use super::*;
+    use crate::cli::failure;
+
+    #[test]
+    fn whoever_enrols_beside_a_running_agent_is_told_to_stop_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let _running = StateDir::open(folder.path().join("state")).unwrap();
+        let error = open(&folder.path().join("state")).unwrap_err();
+        let told = Chain(error.as_ref()).to_string();
+        assert!(told.contains("stop that one first: the state folder"), "{told}");
+        assert_eq!(failure::exit(&error), Exit::Unavailable);
+    }
 }

@@ -1,15 +1,17 @@
 //! `landmark-agent status`: asks the running agent, or tells what its disk says.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use landmark_agent::config::Config;
+use landmark_agent::config::{Config, STATE_DIR_NAME};
 use landmark_agent::control::client::{AskError, Asking, ask};
 use landmark_agent::control::status::{Who, of_disk};
 use landmark_agent::control::{Answer, Ask};
 use landmark_agent::identity::Identity;
 use landmark_agent::ledger::Ledger;
 use landmark_daemon::exit::Exit;
+use landmark_daemon::state_dir::default_state_dir;
 use serde_json::Value;
 
 use crate::print;
@@ -40,7 +42,7 @@ async fn follow(config: &Config, json: bool) -> anyhow::Result<Exit> {
         if let Answer::Status(status) = answer {
             let separator = if is_first || json { "" } else { "\n" };
             is_first = false;
-            let text = if json { format!("{status}\n") } else { render(&status) };
+            let text = if json { format!("{status}\n") } else { render_at(&status) };
             print(&format!("{separator}{text}"))?;
         }
     }
@@ -53,7 +55,20 @@ fn on_disk(config: &Config) -> anyhow::Result<Value> {
     let (accepted, damages) = Ledger::peek(&config.state_dir);
     let who = identity.as_ref().map(Who::of);
     let status = of_disk(who.as_ref(), accepted.as_ref(), &damages, SystemTime::now());
-    Ok(serde_json::to_value(status)?)
+    let mut status = serde_json::to_value(status)?;
+    let system = Path::new("/var/lib").join(STATE_DIR_NAME);
+    if let Some(folder) = elsewhere(&config.state_dir, &default_state_dir(STATE_DIR_NAME), system)
+        && identity.is_none()
+    {
+        status["agent_elsewhere"] = folder.display().to_string().into();
+    }
+    Ok(status)
+}
+
+/// The state folder of the machine's agent, where only a folder of the user's own was looked into because nobody named
+/// one, and the user may not use that of the system.
+fn elsewhere(looked_into: &Path, default: &Path, system: PathBuf) -> Option<PathBuf> {
+    (looked_into == default && looked_into != system && system.exists()).then_some(system)
 }
 
 pub(crate) fn pretty(document: &Value) -> String {
@@ -62,15 +77,24 @@ pub(crate) fn pretty(document: &Value) -> String {
     text
 }
 
+/// With the time, for one state of many.
+fn render_at(status: &Value) -> String {
+    format!("{:<12} {}\n{}", "Time", text(&status["at"]), render(status))
+}
+
 /// For people. Reads the document, so that agents of other versions can be shown as well.
 pub(crate) fn render(status: &Value) -> String {
     let mut lines = Lines { text: String::new(), at: instant(&status["at"]) };
     if status["running"] != true {
         lines.line("Agent", "not running; this is what its disk says");
     }
-    let identity = match status["agent_id"].as_str() {
-        Some(agent_id) => format!("{agent_id} of fleet {}", text(&status["fleet_id"])),
-        None => "none; make this machine an agent with: landmark-agent enroll JOIN_STRING".to_owned(),
+    let identity = match (status["agent_id"].as_str(), status["agent_elsewhere"].as_str()) {
+        (Some(agent_id), _) => format!("{agent_id} of fleet {}", text(&status["fleet_id"])),
+        (None, Some(folder)) => format!(
+            "none of yours; the agent of this machine lies in {folder}: ask as the user that it runs as \
+             (sudo landmark-agent status)"
+        ),
+        (None, None) => "none; make this machine an agent with: landmark-agent enroll JOIN_STRING".to_owned(),
     };
     lines.line("Identity", &identity);
     lines.location(status);
@@ -118,7 +142,7 @@ impl Lines {
             .as_array()
             .into_iter()
             .flatten()
-            .map(|trigger| text(trigger).replace('_', " "))
+            .map(|trigger| trigger_in_words(text(trigger)))
             .collect();
         let took = decided["decided_in_ms"].as_f64().unwrap_or_default();
         self.line(
@@ -254,6 +278,16 @@ impl Lines {
 
     fn passed(&self, since: &Value) -> Option<jiff::SignedDuration> {
         Some(self.at?.duration_since(instant(since)?))
+    }
+}
+
+/// As `explain` calls it.
+fn trigger_in_words(word: &str) -> String {
+    match word {
+        "assignment" => "new assignment".to_owned(),
+        "server_request" => "asked by the server".to_owned(),
+        "local_request" => "asked on this machine".to_owned(),
+        other => other.replace('_', " "),
     }
 }
 

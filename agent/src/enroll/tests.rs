@@ -7,8 +7,8 @@ use tonic_types::ErrorDetails;
 use super::*;
 use crate::ledger::testing::{offer, settings};
 use crate::link::dial::TcpConnector;
-use crate::link::testing::TestServer;
 use crate::link::testing::enrollment::{Alteration, Behaviour, FakeEnrollment};
+use crate::link::testing::{Clients, TestServer};
 
 const CONNECTOR: TcpConnector = TcpConnector { connect_timeout: Duration::from_secs(2) };
 
@@ -40,6 +40,15 @@ impl Setup {
     fn n_agents(&self) -> usize {
         self.fake.n_agents()
     }
+}
+
+#[tokio::test]
+async fn at_the_port_for_agents_it_is_told_where_to_ask() {
+    let (fake, server) = FakeEnrollment::start_for(Clients::OfTheFleet, &[]).await;
+    let setup = Setup { folder: tempfile::tempdir().unwrap(), server, fake };
+    let error = setup.enroll(&setup.ticket(), false).await.unwrap_err();
+    assert!(matches!(error, EnrollError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("is it the port for agents?"), "{error}");
 }
 
 /// A port where nobody listens.

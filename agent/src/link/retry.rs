@@ -37,7 +37,7 @@ pub enum End {
         /// Exactly.
         reconnect_after: Duration,
     },
-    /// The server removed this agent.
+    /// The server removed this agent, and said so in these words.
     Revoked(String),
 }
 
@@ -54,7 +54,11 @@ impl fmt::Display for End {
             Self::Protocol(why) => write!(f, "the server broke the protocol: {why}"),
             Self::Local(why) => f.write_str(why),
             Self::Drained { reason, .. } => write!(f, "asked to come back later: {reason}"),
-            Self::Revoked(reason) => write!(f, "this agent was removed from its fleet: {reason}"),
+            // What the server says in the name of all agents is no advice for this one.
+            Self::Revoked(_) => f.write_str(
+                "this agent was removed from its fleet; to make this machine an agent again, stop it and run: \
+                 landmark-agent enroll --force JOIN_STRING",
+            ),
         }
     }
 }

@@ -248,6 +248,9 @@ impl LinkTask {
     }
 
     fn log(&mut self, end: &End, was_connected: bool, wait: Duration) {
+        if let End::Revoked(words) = end {
+            debug!(words, "removed");
+        }
         let is_first = self.failing_since.is_none();
         let failing_since = *self.failing_since.get_or_insert_with(Instant::now);
         if end.is_hopeless() && !self.complained {

@@ -51,7 +51,7 @@ fn a_running_agent_is_told_in_a_few_lines() {
 fn what_is_wrong_stands_out() {
     let mut status = running();
     status["link"]["needs_administrator"] = json!(true);
-    status["link"]["reason"] = json!("this agent was removed from its fleet: by admin");
+    status["link"]["reason"] = json!("this agent was removed from its fleet");
     status["link"]["next_dial_at"] = Value::Null;
     status["enforcement"]["state"] = json!("failed");
     status["enforcement"]["reason"] = json!("/sbin/x ended with exit status: 3: no rules");
@@ -66,7 +66,7 @@ fn what_is_wrong_stands_out() {
     Policy       internal: NOT in force for 2 h: /sbin/x ended with exit status: 3: no rules
     Assignment   7 (9f86d081884c), 3 reference servers
     Link         lost for 12 s (landmark.example:7443)
-                 this agent was removed from its fleet: by admin
+                 this agent was removed from its fleet
                  trying again will not help before an administrator acts
     History      1000 changes of location not yet at the server, 1 change lost
     Warning      the disk does not take the history: 2 changes in memory only
@@ -105,6 +105,44 @@ fn an_agent_that_does_not_run_is_told_by_its_disk() {
     Identity     none; make this machine an agent with: landmark-agent enroll JOIN_STRING
     Assignment   none is held
     "#);
+}
+
+#[test]
+fn who_may_not_use_the_agent_of_the_machine_is_told_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = || folder.path().to_owned();
+    let (own, other) = (Path::new("/home/x/landmark-agent"), Path::new("/tmp/try"));
+    assert_eq!(elsewhere(own, own, system()), Some(system()));
+    assert_eq!(elsewhere(other, own, system()), None);
+    assert_eq!(elsewhere(&system(), &system(), system()), None);
+    assert_eq!(elsewhere(own, own, folder.path().join("missing")), None);
+    let mut status = serde_json::to_value(of_disk(None, None, &[], SystemTime::UNIX_EPOCH)).unwrap();
+    status["agent_elsewhere"] = json!("/var/lib/landmark-agent");
+    let told = render(&status);
+    assert!(told.contains("lies in /var/lib/landmark-agent: ask as the user that it runs as"), "{told}");
+    assert!(!told.contains("enroll"), "{told}");
+}
+
+#[test]
+fn triggers_are_called_as_in_an_explanation() {
+    use landmark_agent::control::status::trigger_word;
+    use landmark_proto::location::Trigger;
+    for trigger in [
+        Trigger::Start,
+        Trigger::LinkLost,
+        Trigger::LinkConnected,
+        Trigger::Assignment,
+        Trigger::Recheck,
+        Trigger::ServerRequest,
+        Trigger::LocalRequest,
+    ] {
+        assert_eq!(trigger_in_words(trigger_word(trigger)), trigger.to_string());
+    }
+}
+
+#[test]
+fn each_state_of_many_has_its_time() {
+    assert!(render_at(&running()).starts_with("Time         2026-11-23T15:00:00Z\nIdentity "));
 }
 
 #[test]

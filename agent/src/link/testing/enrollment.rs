@@ -90,6 +90,11 @@ impl Alteration {
 impl FakeEnrollment {
     /// Serves; the first request meets the first behaviour, and those after the last are granted.
     pub(crate) async fn start(behaviours: &[Behaviour]) -> (Arc<Self>, TestServer) {
+        Self::start_for(Clients::Anyone, behaviours).await
+    }
+
+    /// The same, at a port for these clients.
+    pub(crate) async fn start_for(clients: Clients, behaviours: &[Behaviour]) -> (Arc<Self>, TestServer) {
         let fleet = Arc::new(Fleet::new());
         let mut behaviours = behaviours.to_vec();
         behaviours.reverse();
@@ -99,7 +104,7 @@ impl FakeEnrollment {
             agents: Mutex::default(),
         });
         let service = EnrollmentServer::from_arc(Arc::clone(&fake));
-        (fake, TestServer::of_fleet(&fleet, Clients::Anyone, service).await)
+        (fake, TestServer::of_fleet(&fleet, clients, service).await)
     }
 
     pub(crate) fn n_agents(&self) -> usize {
