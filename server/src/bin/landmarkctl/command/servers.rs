@@ -112,7 +112,9 @@ async fn list_assigned(run: &Run) -> Result<Exit, Failure> {
 }
 
 fn remark_state(run: &Run, list: &ReferenceServers) {
-    if list.enabled {
+    if list.enabled && list.servers.is_empty() {
+        run.out.remark("the list is enabled and empty");
+    } else if list.enabled {
         run.out.remark("the list is enabled");
     } else {
         run.out.remark("the list is disabled, agents do not try it: landmarkctl servers enable");
