@@ -29,7 +29,7 @@ pub struct Settings {
 pub struct LocationRules {
     /// What a connection to the management server says about the place.
     pub server_connection: ServerConnection,
-    /// How often an agent looks again while its link is lost.
+    /// How often an agent looks again while the reference servers decide.
     pub recheck_interval: RecheckInterval,
 }
 

@@ -31,7 +31,7 @@ pub struct ReferenceServer {
 pub struct LocationRules {
     #[prost(enumeration = "ServerConnection", tag = "1")]
     pub server_connection: i32,
-    /// How often an agent looks again while its link is lost. 10 s to 1 d.
+    /// How often an agent looks again while the reference servers decide. 10 s to 1 d.
     #[prost(message, optional, tag = "2")]
     pub recheck_interval: ::core::option::Option<::prost_types::Duration>,
 }

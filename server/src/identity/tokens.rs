@@ -134,7 +134,7 @@ pub enum InvalidToken {
     #[error("{0} uses are out of range (1 to {max})", max = NewToken::MAX_USES)]
     MaxUses(u32),
     /// Out of range.
-    #[error("a lifetime of {} s is out of range (1 min to 365 d)", .0.as_secs())]
+    #[error("a lifetime of {0:?} is out of range (1 min to 365 d)")]
     Lifetime(Duration),
 }
 
@@ -296,6 +296,6 @@ mod tests {
             "0 uses are out of range (1 to 100000)"
         );
         let error = NewToken::new("", 1, Duration::from_secs(59)).unwrap_err();
-        assert_eq!(error.to_string(), "a lifetime of 59 s is out of range (1 min to 365 d)");
+        assert_eq!(error.to_string(), "a lifetime of 59s is out of range (1 min to 365 d)");
     }
 }
