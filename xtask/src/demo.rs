@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::command::{self, cargo, workspace_root};
+use crate::command::{self, cargo, target_dir};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -27,15 +27,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     command::run(&mut build)?;
 
-    let folder = cargo_target_dir().join(if options.release { "release" } else { "debug" });
+    let folder = target_dir().join(if options.release { "release" } else { "debug" });
     let mut demo = std::process::Command::new(folder.join("landmark-demo"));
     demo.env("LANDMARK_BIN_DIR", &folder);
     if options.keep {
         demo.arg("--keep");
     }
     command::run(&mut demo)
-}
-
-fn cargo_target_dir() -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), Into::into)
 }

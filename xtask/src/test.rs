@@ -1,11 +1,13 @@
 //! Runs the test levels in rising order of cost.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::command::{self, cargo, succeeds, workspace_root};
+use crate::command::{self, cargo, succeeds, target_dir, workspace_root};
 use crate::{codegen, packages, tidy};
 
 #[derive(Args)]
@@ -53,7 +55,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn end_to_end() -> Result<()> {
     packages::ensure()?;
     command::run(cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
-    tests(&["--package", "landmark-tests", "--test", "e2e"])
+    // Test runners hide what a passing test prints; a skip must be seen.
+    let skips = target_dir().join("skipped-tests.txt");
+    fs::remove_file(&skips).ok();
+    let done =
+        tests_with(&["--package", "landmark-tests", "--test", "e2e"], &[("LANDMARK_SKIP_FILE", &skips)]);
+    if let Ok(skipped) = fs::read_to_string(&skips) {
+        eprintln!("\n{}", skipped.trim_end());
+    }
+    done
 }
 
 fn check_statically() -> Result<()> {
@@ -101,7 +111,12 @@ fn component(name: &str) -> &str {
 
 /// With cargo-nextest where it is installed, which runs tests of one binary in parallel processes.
 fn tests(selection: &[&str]) -> Result<()> {
+    tests_with(selection, &[])
+}
+
+fn tests_with(selection: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
     let mut command = cargo();
+    command.envs(environment.iter().copied());
     if succeeds(cargo().args(["nextest", "--version"])) {
         command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
     } else {

@@ -1,6 +1,6 @@
 //! How the agent says that it failed, and with which exit code: decided by the error's type, never by its text.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use landmark_agent::app::NotEnrolled;
 use landmark_agent::control::client::AskError;
@@ -15,13 +15,14 @@ use landmark_daemon::telemetry::TelemetryError;
 use landmark_proto::join::InvalidJoinString;
 
 /// On standard error, the causes on one line; the problems of a configuration one a line.
-#[expect(clippy::print_stderr, reason = "logging may not have begun yet, and people read this")]
 pub(crate) fn print(error: &anyhow::Error) {
-    if let Some(invalid) = error.downcast_ref::<InvalidConfig>() {
-        eprintln!("{invalid}");
-    } else {
-        eprintln!("landmark-agent: {}", Chain(error.as_ref()));
-    }
+    let mut stderr = io::stderr().lock();
+    let written = match error.downcast_ref::<InvalidConfig>() {
+        Some(invalid) => writeln!(stderr, "{invalid}"),
+        None => writeln!(stderr, "landmark-agent: {}", Chain(error.as_ref())),
+    };
+    // There is nowhere else to say it; the exit code still does.
+    written.ok();
 }
 
 /// What is no failure, but surely not meant: on standard error, one a line.
