@@ -19,7 +19,7 @@ pub enum End {
     Superseded,
     /// An administrator removed the agent.
     #[error(
-        "this agent was removed; to enrol the machine again, empty its state folder and use a new join token"
+        "this agent was removed; to enrol the machine again: landmark-agent enroll --force with a new join string"
     )]
     Removed,
     /// The certificate is ours, but names an agent that we do not have.
