@@ -20,6 +20,7 @@ pub mod ids;
 pub mod join;
 pub mod location;
 pub mod message;
+pub mod network;
 pub mod port;
 pub mod reference_server;
 pub mod revision;
