@@ -12,6 +12,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::pin::SpkiPin;
 use crate::wire;
 
 const PREFIX: &str = "landmark1.";
@@ -35,7 +36,7 @@ impl JoinTicket {
     pub fn to_join_string(&self) -> String {
         let body = wire::JoinTicket {
             addresses: self.addresses.clone(),
-            authority_pin: self.authority_pin.0.to_vec().into(),
+            authority_pin: self.authority_pin.as_bytes().to_vec().into(),
             token: self.token.clone(),
         }
         .encode_to_vec();
@@ -83,56 +84,6 @@ fn check(body: &[u8]) -> [u8; CHECK_BYTES] {
     [a, b, c, d]
 }
 
-/// The SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469, section 2.4).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SpkiPin([u8; 32]);
-
-impl SpkiPin {
-    /// Of a DER-encoded SubjectPublicKeyInfo.
-    pub fn of(spki: &[u8]) -> Self {
-        Self(Sha256::digest(spki).into())
-    }
-
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl TryFrom<&[u8]> for SpkiPin {
-    type Error = InvalidPin;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, InvalidPin> {
-        <[u8; 32]>::try_from(bytes).map(Self).map_err(|_| InvalidPin)
-    }
-}
-
-impl FromStr for SpkiPin {
-    type Err = InvalidPin;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPin> {
-        let encoded = text.trim().strip_prefix("sha256:").ok_or(InvalidPin)?;
-        Self::try_from(URL_SAFE_NO_PAD.decode(encoded).map_err(|_| InvalidPin)?.as_slice())
-    }
-}
-
-impl fmt::Display for SpkiPin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", URL_SAFE_NO_PAD.encode(self.0))
-    }
-}
-
-impl fmt::Debug for SpkiPin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Not a pin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not a key pin (sha256: and 43 characters of base64url)")]
-pub struct InvalidPin;
-
 /// Not a join string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidJoinString {
@@ -177,12 +128,5 @@ mod tests {
     #[test]
     fn a_ticket_is_not_shown_in_logs() {
         assert!(!format!("{:?}", ticket()).contains("secret"));
-    }
-
-    #[test]
-    fn a_pin_gives_its_text_back() {
-        let pin = SpkiPin::of(b"key");
-        assert_eq!(pin.to_string().parse(), Ok(pin));
-        assert_eq!("sha1:abc".parse::<SpkiPin>(), Err(InvalidPin));
     }
 }

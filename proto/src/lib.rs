@@ -21,6 +21,7 @@ pub mod join;
 pub mod location;
 pub mod message;
 pub mod network;
+pub mod pin;
 pub mod port;
 pub mod reference_server;
 pub mod revision;

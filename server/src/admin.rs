@@ -10,7 +10,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire::{self, admin_server};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;

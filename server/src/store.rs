@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use landmark_proto::ids::FleetId;
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::settings::{EncodedSettings, Settings};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection as _, Row as _, SqliteConnection};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use landmark_proto::join::{JoinTicket, SpkiPin};
+use landmark_proto::join::JoinTicket;
+use landmark_proto::pin::SpkiPin;
 use landmark_tests::fleet::{Agent, Server};
 use landmark_tests::scratch::test;
 use landmark_tests::wait::wait_until;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};

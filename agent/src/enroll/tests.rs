@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use landmark_daemon::error::Chain;
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use tonic_types::ErrorDetails;
 
 use super::*;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use landmark_proto::ids::{AgentId, FleetId};
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use rcgen::{KeyPair, PublicKeyData as _};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use futures_util::Stream;
 use landmark_proto::convert::time::timestamp_to_wire;
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire::{self, admin_server};
 use tonic::{Request, Response, Status};
 

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use landmark_proto::convert::time::{duration_from_wire, timestamp_to_wire};
 use landmark_proto::ids::TokenId;
-use landmark_proto::join::{JoinTicket, SpkiPin};
+use landmark_proto::join::JoinTicket;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::violation::{Findings, Path, Violations};
 use landmark_proto::wire;
 use tracing::info;

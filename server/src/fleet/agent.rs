@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use landmark_proto::ids::{AgentId, BootId, Epoch};
-use landmark_proto::join::SpkiPin;
 use landmark_proto::location::LocationReport;
 use landmark_proto::message::{AssignmentOutcome, AssignmentResult, EnforcementStatus, HostFacts, Rejection};
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::revision::Held;
 
 /// An enrolled agent.

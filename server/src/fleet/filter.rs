@@ -65,8 +65,8 @@ impl AgentKey {
 mod tests {
     use std::time::SystemTime;
 
-    use landmark_proto::join::SpkiPin;
     use landmark_proto::message::HostFacts;
+    use landmark_proto::pin::SpkiPin;
     use uuid::Uuid;
 
     use super::*;

@@ -57,7 +57,7 @@ impl Renewals {
 #[cfg(test)]
 mod tests {
     use landmark_proto::ids::{AgentId, FleetId};
-    use landmark_proto::join::SpkiPin;
+    use landmark_proto::pin::SpkiPin;
     use uuid::Uuid;
 
     use super::*;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use landmark_daemon::durable::{self, DurableError, Mode};
 use landmark_proto::ids::FleetId;
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use rcgen::{KeyPair, PublicKeyData as _};
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;

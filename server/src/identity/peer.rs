@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use landmark_proto::ids::{AgentId, FleetId};
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};

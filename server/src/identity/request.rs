@@ -1,6 +1,6 @@
 //! A certificate request whose signature was checked: its sender has the key. The names it asks for are never read.
 
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use rcgen::SubjectPublicKeyInfo;
 use thiserror::Error;
 use x509_parser::certification_request::X509CertificationRequest;

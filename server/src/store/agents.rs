@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use landmark_proto::ids::{AgentId, BootId, Epoch};
-use landmark_proto::join::SpkiPin;
 use landmark_proto::message::HostFacts;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::revision::{Digest, Held, Revision};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};

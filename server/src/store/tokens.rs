@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use landmark_proto::ids::{AgentId, TokenId};
-use landmark_proto::join::SpkiPin;
 use landmark_proto::message::HostFacts;
+use landmark_proto::pin::SpkiPin;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use thiserror::Error;

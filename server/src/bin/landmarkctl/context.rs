@@ -9,7 +9,7 @@ mod file;
 
 use std::path::{Path, PathBuf};
 
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 
 pub(crate) use address::{Address, InvalidAddress};
 pub(crate) use credentials::{Credentials, CredentialsError, load_authority, read_token};

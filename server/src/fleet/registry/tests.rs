@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use landmark_proto::ids::PushId;
-use landmark_proto::join::SpkiPin;
 use landmark_proto::message::{AssignmentOutcome, AssignmentResult, HostFacts, Rejection, RejectionCode};
+use landmark_proto::pin::SpkiPin;
 use proptest::prelude::*;
 use tokio::time::timeout;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 use landmark_proto::ids::{AgentId, BootId, PushId};
-use landmark_proto::join::SpkiPin;
 use landmark_proto::message::{HostFacts, Rejection, RejectionCode};
+use landmark_proto::pin::SpkiPin;
 use uuid::Uuid;
 
 use super::*;

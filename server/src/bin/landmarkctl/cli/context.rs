@@ -1,7 +1,7 @@
 //! `landmarkctl context`.
 
 use clap::{Args, Subcommand};
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

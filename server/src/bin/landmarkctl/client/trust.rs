@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;

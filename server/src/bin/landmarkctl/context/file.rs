@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use landmark_daemon::durable::{self, DurableError, Mode};
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use serde::{Deserialize, Serialize};
 
 use super::Address;

@@ -1,7 +1,7 @@
 //! The server itself.
 
 use jiff::Timestamp;
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use landmark_proto::join::SpkiPin;
+use landmark_proto::pin::SpkiPin;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ServerConfig};
 use tokio::io::AsyncWriteExt as _;
