@@ -5,7 +5,10 @@
 
 pub mod evidence;
 pub mod fleet;
+pub mod gateways;
 pub mod location;
+pub mod location_rules;
+pub mod network;
 pub mod settings;
 pub mod time;
 

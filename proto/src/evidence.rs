@@ -4,10 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::decision::{Decision, decide, probed};
+use crate::decision::{Decision, by_gateway, counts, decide, probed};
 use crate::host::Host;
+use crate::hysteresis::{Standing, tempered};
 use crate::ids::{BootId, EvaluationId};
 use crate::location::{LinkState, Location, Trigger, Verdict};
+use crate::network::{DefaultRoute, Interface};
+use crate::pin::SpkiPin;
 use crate::port::Port;
 use crate::revision::Held;
 use crate::settings::Settings;
@@ -30,6 +33,10 @@ pub struct Evidence {
     /// In the order of the list's targets; empty when nothing had to be probed. When the link came back while probing,
     /// those that were under way.
     pub attempts: Vec<Attempt>,
+    /// What was seen under the criterion gateway.
+    pub default_routes: Vec<DefaultRoute>,
+    /// The location that stood before; `None` for the first verdict under an assignment.
+    pub standing: Option<Standing>,
     /// Where and why.
     pub verdict: Verdict,
     /// From the first trigger to the verdict.
@@ -61,12 +68,32 @@ pub struct Attempt {
     pub os_error: Option<i32>,
     /// How many addresses the name resolved to; 0 for hosts given as addresses.
     pub n_addresses: usize,
+    /// The way out, of an attempt that was answered, where it could be told.
+    pub interface: Option<Interface>,
+    /// What a TLS peer showed.
+    pub certificate: Option<PeerCertificate>,
+    /// The alert or what else ended a handshake; at most [`Attempt::MAX_TLS_ERROR`] characters.
+    pub tls_error: Option<String>,
+}
+
+impl Attempt {
+    /// Characters of the reason why a handshake failed, at most.
+    pub const MAX_TLS_ERROR: usize = 200;
+}
+
+/// What a TLS peer showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerCertificate {
+    /// Of its key.
+    pub pin: SpkiPin,
+    /// Until when it is valid, where that is a date. It decides nothing: a key is pinned, not a certificate.
+    pub not_after: Option<SystemTime>,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// A connection was established (and closed without a byte).
+    /// A connection was established (and closed without a byte), or a handshake with a pinned key.
     Answered,
     /// Actively refused.
     Refused,
@@ -82,6 +109,10 @@ pub enum Outcome {
     NotNeeded,
     /// The agent itself could not try (no descriptor, no permission, an address that is never tried).
     LocalError,
+    /// A TLS server that showed another key than the pinned ones: possibly a spoof.
+    PinMismatch,
+    /// Connected, but no handshake came about.
+    TlsFailed,
 }
 
 impl fmt::Display for Outcome {
@@ -95,20 +126,32 @@ impl fmt::Display for Outcome {
             Self::ResolverFailed => "resolver failed",
             Self::NotNeeded => "not needed",
             Self::LocalError => "could not be tried",
+            Self::PinMismatch => "wrong key (a spoof?)",
+            Self::TlsFailed => "TLS failed",
         })
     }
 }
 
 /// Recomputes the verdict from what the record says was known and seen.
 pub fn replay(evidence: &Evidence) -> Verdict {
-    match decide(evidence.link, evidence.held.as_ref().map(|(_, settings)| settings)) {
+    let finding = finding(evidence);
+    let hysteresis = evidence.held.as_ref().map(|(_, settings)| settings.location.hysteresis);
+    tempered(hysteresis.unwrap_or_default(), evidence.standing.as_ref(), finding)
+}
+
+/// What was found, before hysteresis.
+pub fn finding(evidence: &Evidence) -> Verdict {
+    let settings = evidence.held.as_ref().map(|(_, settings)| settings);
+    let rules = settings.map(|settings| settings.location.clone()).unwrap_or_default();
+    match decide(evidence.link, settings) {
         Decision::Decided(verdict) => verdict,
-        Decision::Probe(list) => {
-            let answered = |index: usize| {
-                evidence.attempts.get(index).is_some_and(|attempt| attempt.outcome == Outcome::Answered)
-            };
-            probed(list, answered)
-        }
+        Decision::ReadRoutes(gateways) => by_gateway(gateways, rules.tunnels, &evidence.default_routes),
+        Decision::Probe(list) => probed(list, rules.required_successes.get(), |index| {
+            evidence
+                .attempts
+                .get(index)
+                .is_some_and(|attempt| counts(rules.tunnels, attempt.outcome, attempt.interface.as_ref()))
+        }),
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The model, in the order in which an assignment travels: [`host`] and [`port`] make a [`reference_server`] list, which
-//! with the location rules makes the [`settings`]; their bytes have a digest and a [`revision`]. [`location`] holds the
+//! with the [`gateway`]s and the location rules makes the [`settings`]; their bytes have a digest and a [`revision`]. [`location`] holds the
 //! words of a verdict, [`decision`] the rules that give it, [`evidence`] its record. [`message`] is what a session says.
 //! [`join`] is the text that makes a machine an agent.
 //!
@@ -15,10 +15,13 @@ pub mod codec;
 pub mod convert;
 pub mod decision;
 pub mod evidence;
+pub mod gateway;
 pub mod host;
+pub mod hysteresis;
 pub mod ids;
 pub mod join;
 pub mod location;
+pub mod location_rules;
 pub mod message;
 pub mod network;
 pub mod pin;

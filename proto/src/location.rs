@@ -1,10 +1,12 @@
 //! The words of a verdict: where a machine is, why, and what made it look.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::host::Host;
 use crate::ids::{BootId, EvaluationId};
+use crate::network::MacAddress;
 use crate::port::Port;
 use crate::revision::Revision;
 
@@ -48,10 +50,33 @@ pub enum Basis {
         /// How many (server, port) pairs were tried.
         n_attempts: usize,
     },
+    /// Every attempt had its full time, and some answered, but fewer servers than are required.
+    TooFewAnswered {
+        /// Different reference servers that answered, at least 1.
+        n_answered: usize,
+        /// How many are required.
+        n_required: usize,
+        /// How many (server, port) pairs were tried.
+        n_attempts: usize,
+    },
     /// The list is disabled or empty.
     ListDisabled,
     /// No assignment is held.
     NoAssignment,
+    /// The gateway of a preferred default route is on the list.
+    Gateway {
+        /// Of the next hop.
+        address: IpAddr,
+        /// Of its hardware, where the entry names one.
+        mac: Option<MacAddress>,
+        /// Place in the list, from 0.
+        position: usize,
+    },
+    /// It is not.
+    NoGateway {
+        /// The gateway of the preferred default route, if there is one.
+        seen: Option<IpAddr>,
+    },
 }
 
 impl fmt::Display for Basis {
@@ -66,8 +91,15 @@ impl fmt::Display for Basis {
             }
             Self::NoneReachable { n_attempts: 1 } => f.write_str("the only reference server did not answer"),
             Self::NoneReachable { n_attempts } => write!(f, "none of {n_attempts} attempts answered"),
+            Self::TooFewAnswered { n_answered, n_required, .. } => {
+                write!(f, "{n_answered} of {n_required} required reference servers answered")
+            }
             Self::ListDisabled => f.write_str("reference server list disabled or empty"),
             Self::NoAssignment => f.write_str("no assignment"),
+            Self::Gateway { address, mac: None, .. } => write!(f, "gateway {address}"),
+            Self::Gateway { address, mac: Some(mac), .. } => write!(f, "gateway {address} ({mac})"),
+            Self::NoGateway { seen: Some(address) } => write!(f, "gateway {address} is not on the list"),
+            Self::NoGateway { seen: None } => f.write_str("no default gateway"),
         }
     }
 }
@@ -89,6 +121,14 @@ pub enum Trigger {
     ServerRequest,
     /// Someone on the machine asked.
     LocalRequest,
+    /// An address, a route, a link or the gateway's hardware changed.
+    NetworkChange,
+    /// The configuration of the resolver changed.
+    ResolverChange,
+    /// The machine woke from sleep.
+    Wake,
+    /// A change of location wants to be confirmed.
+    Confirmation,
 }
 
 impl fmt::Display for Trigger {
@@ -101,6 +141,10 @@ impl fmt::Display for Trigger {
             Self::Recheck => "recheck",
             Self::ServerRequest => "asked by the server",
             Self::LocalRequest => "asked on this machine",
+            Self::NetworkChange => "network change",
+            Self::ResolverChange => "resolver change",
+            Self::Wake => "wake from sleep",
+            Self::Confirmation => "confirmation",
         })
     }
 }
@@ -151,4 +195,6 @@ pub struct LocationReport {
     pub evaluation: EvaluationId,
     /// From the first trigger to the verdict.
     pub decided_in: Duration,
+    /// Changes between internal and external in the hour before, this one included.
+    pub n_flips: u32,
 }

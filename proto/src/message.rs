@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::ids::{BootId, Epoch, OutboxId, PushId, Sequence};
+use crate::evidence::{Evidence, Outcome, PeerCertificate};
+use crate::ids::{BootId, Epoch, EvaluationId, OutboxId, PushId, Sequence};
 use crate::location::{Location, LocationReport};
+use crate::port::Port;
 use crate::revision::{Held, Revision};
 use crate::settings::EncodedSettings;
 use crate::violation::Violations;
@@ -33,6 +35,10 @@ pub enum AgentMessage {
         /// For people.
         reason: String,
     },
+    /// Why the location changed, or what was seen when the server asked.
+    Evidence(Box<Evidence>),
+    /// Which reference servers answered when all were tried.
+    SweepReport(SweepReport),
 }
 
 /// Server to agent.
@@ -72,6 +78,16 @@ pub enum ServerMessage {
     HeartbeatAck {
         /// Wall clock of the server.
         server_time: SystemTime,
+    },
+    /// The evidence of this evaluation is committed.
+    EvidenceAck {
+        /// Which.
+        evaluation: EvaluationId,
+    },
+    /// Try every reference server once after a random share of this time.
+    SweepNow {
+        /// At most this long.
+        spread: Duration,
     },
 }
 
@@ -236,6 +252,8 @@ pub struct Welcome {
     pub next_sequence: Sequence,
     /// Nothing will be pushed.
     pub up_to_date: bool,
+    /// Whether evidence is wanted.
+    pub wants_evidence: bool,
 }
 
 /// All timing of the agent.
@@ -253,6 +271,8 @@ pub struct Tuning {
     pub report_batch: usize,
     /// 0 s to 60 s: an evaluation after a lost link waits a random share of it.
     pub evaluation_spread: Duration,
+    /// 1 min to 7 d: every reference server is tried this often, to tell the server which ones answer. `None`: never.
+    pub sweep_interval: Option<Duration>,
 }
 
 impl Default for Tuning {
@@ -264,6 +284,7 @@ impl Default for Tuning {
             ping_interval: Duration::from_secs(120),
             report_batch: 100,
             evaluation_spread: Duration::ZERO,
+            sweep_interval: None,
         }
     }
 }
@@ -290,4 +311,32 @@ pub struct ReportAck {
     pub next: Sequence,
     /// Wait this long before the next batch.
     pub slow_down: Duration,
+}
+
+/// Which reference servers answered when all were tried, beside any decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SweepReport {
+    /// The assignment whose list it was.
+    pub held: Held,
+    /// Since the sweep ended.
+    pub age: Duration,
+    /// In list order, a server's ports in their order.
+    pub results: Vec<SweepResult>,
+}
+
+/// What became of one (server, port).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SweepResult {
+    /// Place of the server in the list, from 0.
+    pub position: usize,
+    /// As on the list.
+    pub port: Port,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From its start to its outcome.
+    pub took: Duration,
+    /// Whether the answer counts.
+    pub counts: bool,
+    /// Of a TLS probe that came so far.
+    pub certificate: Option<PeerCertificate>,
 }

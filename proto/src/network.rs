@@ -81,7 +81,7 @@ impl FromStr for MacAddress {
     /// Reads `00:11:22:aa:bb:cc`, `00-11-22-AA-BB-CC`, `0011.22aa.bbcc` and `001122aabbcc`.
     fn from_str(text: &str) -> Result<Self, InvalidMacAddress> {
         let trimmed = text.trim();
-        let invalid = || InvalidMacAddress(trimmed.chars().take(40).collect());
+        let invalid = || InvalidMacAddress::Text(trimmed.chars().take(40).collect());
         let groups: Vec<&str> = trimmed.split([':', '-', '.']).collect();
         let digits_each = match groups.len() {
             6 => 2,
@@ -110,15 +110,22 @@ impl TryFrom<&[u8]> for MacAddress {
     type Error = InvalidMacAddress;
 
     fn try_from(bytes: &[u8]) -> Result<Self, InvalidMacAddress> {
+        let n_bytes = bytes.len();
         let bytes = <[u8; 6]>::try_from(bytes);
-        bytes.map(Self).map_err(|_| InvalidMacAddress("what is not six bytes".to_owned()))
+        bytes.map(Self).map_err(|_| InvalidMacAddress::Length(n_bytes))
     }
 }
 
 /// Not a hardware address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is not a MAC address (for example 00:11:22:aa:bb:cc)")]
-pub struct InvalidMacAddress(String);
+pub enum InvalidMacAddress {
+    /// As text.
+    #[error("{0:?} is not a MAC address (for example 00:11:22:aa:bb:cc)")]
+    Text(String),
+    /// As bytes.
+    #[error("{0} bytes are no MAC address (6 are)")]
+    Length(usize),
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::host::Host;
+use crate::pin::Pins;
 use crate::port::{Port, Ports};
 
 /// A host and the ports that are tried on it. Nothing is ever sent to it.
@@ -15,11 +16,42 @@ pub struct ReferenceServer {
     pub host: Host,
     /// In the order in which they are tried.
     pub ports: Ports,
+    /// What counts as an answer of any of its ports.
+    pub probe: Probe,
 }
 
 impl fmt::Display for ReferenceServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.host, self.ports)
+        write!(f, "{} ({}{})", self.host, self.ports, self.probe)
+    }
+}
+
+/// What counts as an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// A connection. Not a byte is sent.
+    #[default]
+    Tcp,
+    /// A TLS handshake with a peer that has one of these keys, and not a byte after it.
+    Tls(Pins),
+}
+
+impl Probe {
+    /// The keys that are recognised, where any are asked for.
+    pub fn pins(&self) -> Option<&Pins> {
+        match self {
+            Self::Tcp => None,
+            Self::Tls(pins) => Some(pins),
+        }
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp => Ok(()),
+            Self::Tls(pins) => write!(f, "; tls {pins}"),
+        }
     }
 }
 
@@ -76,6 +108,7 @@ impl ReferenceServerList {
                 position,
                 host: &server.host,
                 port: *port,
+                probe: &server.probe,
             })
         })
     }
@@ -90,6 +123,8 @@ pub struct Target<'a> {
     pub host: &'a Host,
     /// The port to try.
     pub port: Port,
+    /// What counts as an answer.
+    pub probe: &'a Probe,
 }
 
 /// Not a list.
@@ -119,7 +154,8 @@ mod tests {
 
     fn server(host: &str, ports: &[u32]) -> ReferenceServer {
         let ports = ports.iter().map(|port| Port::try_from(*port).unwrap()).collect();
-        ReferenceServer { host: host.parse().unwrap(), ports: Ports::new(ports).unwrap() }
+        let ports = Ports::new(ports).unwrap();
+        ReferenceServer { host: host.parse().unwrap(), ports, probe: Probe::Tcp }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Settings: everything an administrator edits, and the bytes that an assignment is made of.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use prost::Message as _;
 use thiserror::Error;
 
 use crate::convert;
+use crate::gateway::GatewayList;
+use crate::location_rules::LocationRules;
 use crate::reference_server::ReferenceServerList;
 use crate::revision::Digest;
 use crate::violation::Violations;
@@ -22,65 +22,9 @@ pub struct Settings {
     pub reference_servers: ReferenceServerList,
     /// How a location is decided.
     pub location: LocationRules,
+    /// The gateways of the company's networks.
+    pub gateways: GatewayList,
 }
-
-/// How a location is decided.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LocationRules {
-    /// What a connection to the management server says about the place.
-    pub server_connection: ServerConnection,
-    /// How often an agent looks again while the reference servers decide.
-    pub recheck_interval: RecheckInterval,
-}
-
-/// What a connection to the management server says about the place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ServerConnection {
-    /// An agent that is connected is internal.
-    #[default]
-    MeansInternal,
-    /// The server faces the internet: being connected says nothing.
-    SaysNothing,
-}
-
-/// Between [`RecheckInterval::MIN`] and [`RecheckInterval::MAX`]; 60 s by default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecheckInterval(Duration);
-
-impl RecheckInterval {
-    /// Below it a long list of silent servers would be probed without a pause.
-    pub const MIN: Duration = Duration::from_secs(10);
-    /// Above it a machine would be in the wrong place for too long.
-    pub const MAX: Duration = Duration::from_secs(24 * 60 * 60);
-
-    /// Checks the range.
-    ///
-    /// # Errors
-    /// Out of range.
-    pub fn new(interval: Duration) -> Result<Self, InvalidRecheckInterval> {
-        if (Self::MIN..=Self::MAX).contains(&interval) {
-            Ok(Self(interval))
-        } else {
-            Err(InvalidRecheckInterval(interval))
-        }
-    }
-
-    /// As a duration.
-    pub fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl Default for RecheckInterval {
-    fn default() -> Self {
-        Self(Duration::from_secs(60))
-    }
-}
-
-/// Out of range.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is out of range (10 s to 1 d)")]
-pub struct InvalidRecheckInterval(Duration);
 
 /// Settings as bytes: what is stored, pushed, kept on an agent's disk and hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -367,6 +367,7 @@ fn declare_tuning(r: &mut Reader) -> Tuning {
              they do not all come to the first reference server at once. With 0s it is 0s below 5,000 agents and grows with\n\
              the fleet above.",
         ),
+        sweep_interval: None,
     }
 }
 

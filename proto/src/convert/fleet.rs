@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod assignment;
 pub mod server;
+mod sweep;
 
 pub use agent::{agent_message_from_wire, agent_message_to_wire, facts_from_wire, facts_to_wire};
 pub use server::{server_message_from_wire, server_message_to_wire};
@@ -10,7 +11,7 @@ pub use server::{server_message_from_wire, server_message_to_wire};
 use crate::violation::{Path, Violations};
 
 /// A text for people of at most `max` characters.
-fn text_from_wire(text: String, max: usize, path: &Path) -> Result<String, Violations> {
+pub(super) fn text_from_wire(text: String, max: usize, path: &Path) -> Result<String, Violations> {
     let n_chars = text.chars().count();
     if n_chars <= max {
         Ok(text)

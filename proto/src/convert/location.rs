@@ -1,5 +1,6 @@
 //! Verdicts and location reports on the wire.
 
+use crate::gateway::MAX_GATEWAYS;
 use crate::ids::{BootId, EvaluationId};
 use crate::location::{Basis, LinkState, Location, LocationReport, Trigger, Verdict};
 use crate::port::Port;
@@ -8,6 +9,7 @@ use crate::revision::Revision;
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
 
+use super::network::{address_from_wire, address_to_wire, mac_from_wire, mac_to_wire};
 use super::time::{duration_from_wire, duration_to_wire, timestamp_from_wire, timestamp_to_wire};
 
 /// More triggers than kinds of them are noise.
@@ -67,6 +69,10 @@ pub fn trigger_to_wire(trigger: Trigger) -> wire::Trigger {
         Trigger::Recheck => wire::Trigger::Recheck,
         Trigger::ServerRequest => wire::Trigger::ServerRequest,
         Trigger::LocalRequest => wire::Trigger::LocalRequest,
+        Trigger::NetworkChange => wire::Trigger::NetworkChange,
+        Trigger::ResolverChange => wire::Trigger::ResolverChange,
+        Trigger::Wake => wire::Trigger::Wake,
+        Trigger::Confirmation => wire::Trigger::Confirmation,
     }
 }
 
@@ -100,6 +106,10 @@ fn trigger_from_wire(number: i32, path: &Path) -> Result<Trigger, Violations> {
         Ok(wire::Trigger::Recheck) => Ok(Trigger::Recheck),
         Ok(wire::Trigger::ServerRequest) => Ok(Trigger::ServerRequest),
         Ok(wire::Trigger::LocalRequest) => Ok(Trigger::LocalRequest),
+        Ok(wire::Trigger::NetworkChange) => Ok(Trigger::NetworkChange),
+        Ok(wire::Trigger::ResolverChange) => Ok(Trigger::ResolverChange),
+        Ok(wire::Trigger::Wake) => Ok(Trigger::Wake),
+        Ok(wire::Trigger::Confirmation) => Ok(Trigger::Confirmation),
         Ok(wire::Trigger::Unspecified) => Err(Violations::one(path, "is missing")),
         Err(_) => Err(Violations::one(path, format!("{number} is not a trigger"))),
     }
@@ -107,7 +117,9 @@ fn trigger_from_wire(number: i32, path: &Path) -> Result<Trigger, Violations> {
 
 /// Why a location was decided.
 pub fn basis_to_wire(basis: &Basis) -> wire::Basis {
-    use wire::basis::{Kind, NoneReachable, ReferenceServerAnswered};
+    use wire::basis::{
+        GatewayListed, Kind, NoGatewayListed, NoneReachable, ReferenceServerAnswered, TooFewAnswered,
+    };
     let kind = match basis {
         Basis::ManagementServer => Kind::ManagementServer(wire::basis::ManagementServer {}),
         Basis::ReferenceServer { host, port, position } => Kind::ReferenceServer(ReferenceServerAnswered {
@@ -120,6 +132,19 @@ pub fn basis_to_wire(basis: &Basis) -> wire::Basis {
         }
         Basis::ListDisabled => Kind::ListDisabled(wire::basis::ListDisabled {}),
         Basis::NoAssignment => Kind::NoAssignment(wire::basis::NoAssignment {}),
+        Basis::TooFewAnswered { n_answered, n_required, n_attempts } => {
+            Kind::TooFewAnswered(TooFewAnswered {
+                answered: saturated(*n_answered),
+                required: saturated(*n_required),
+                attempts: saturated(*n_attempts),
+            })
+        }
+        Basis::Gateway { address, mac, position } => Kind::Gateway(GatewayListed {
+            address: address.to_string(),
+            mac: mac_to_wire(*mac),
+            position: saturated(*position),
+        }),
+        Basis::NoGateway { seen } => Kind::NoGateway(NoGatewayListed { address: address_to_wire(*seen) }),
     };
     wire::Basis { kind: Some(kind) }
 }
@@ -129,7 +154,9 @@ pub fn basis_to_wire(basis: &Basis) -> wire::Basis {
 /// # Errors
 /// Absent, or with a host, port or position that cannot be.
 pub fn basis_from_wire(basis: Option<wire::Basis>, path: &Path) -> Result<Basis, Violations> {
-    use wire::basis::{Kind, NoneReachable, ReferenceServerAnswered};
+    use wire::basis::{
+        GatewayListed, Kind, NoGatewayListed, NoneReachable, ReferenceServerAnswered, TooFewAnswered,
+    };
     let Some(wire::Basis { kind: Some(kind) }) = basis else {
         return Err(Violations::one(path, "is missing"));
     };
@@ -153,7 +180,41 @@ pub fn basis_from_wire(basis: Option<wire::Basis>, path: &Path) -> Result<Basis,
         }
         Kind::ListDisabled(wire::basis::ListDisabled {}) => Ok(Basis::ListDisabled),
         Kind::NoAssignment(wire::basis::NoAssignment {}) => Ok(Basis::NoAssignment),
+        Kind::TooFewAnswered(TooFewAnswered { answered, required, attempts }) => Ok(Basis::TooFewAnswered {
+            n_answered: answered as usize,
+            n_required: required as usize,
+            n_attempts: attempts as usize,
+        }),
+        Kind::Gateway(GatewayListed { address, mac, position }) => {
+            gateway_basis_from_wire(&address, &mac, position, &path.field("gateway"))
+        }
+        Kind::NoGateway(NoGatewayListed { address }) => {
+            let path = path.field("no_gateway").field("address");
+            address_from_wire(&address, &path).map(|seen| Basis::NoGateway { seen })
+        }
     }
+}
+
+fn gateway_basis_from_wire(
+    address: &str,
+    mac: &[u8],
+    position: u32,
+    path: &Path,
+) -> Result<Basis, Violations> {
+    let mut findings = Findings::default();
+    let address_path = path.field("address");
+    let address = findings.keep(address_from_wire(address, &address_path)).and_then(|address| {
+        if address.is_none() {
+            findings.push(&address_path, "is missing");
+        }
+        address
+    });
+    let mac = findings.keep(mac_from_wire(mac, &path.field("mac")));
+    let position = position as usize;
+    if position >= MAX_GATEWAYS {
+        findings.push(&path.field("position"), format!("{position} is beyond the longest list of gateways"));
+    }
+    findings.finish(address.zip(mac).map(|(address, mac)| Basis::Gateway { address, mac, position }))
 }
 
 /// A place in the list.
@@ -176,8 +237,17 @@ pub(super) fn saturated(count: usize) -> u32 {
 
 /// One record of a history.
 pub fn report_to_wire(report: &LocationReport) -> wire::LocationReport {
-    let LocationReport { at, boot_id, since_boot, verdict, triggers, revision, evaluation, decided_in } =
-        report;
+    let LocationReport {
+        at,
+        boot_id,
+        since_boot,
+        verdict,
+        triggers,
+        revision,
+        evaluation,
+        decided_in,
+        n_flips,
+    } = report;
     wire::LocationReport {
         at: Some(timestamp_to_wire(*at)),
         boot_id: boot_id.to_string(),
@@ -188,6 +258,7 @@ pub fn report_to_wire(report: &LocationReport) -> wire::LocationReport {
         revision: revision.map_or(0, Revision::get),
         evaluation: evaluation.get(),
         decided_in: Some(duration_to_wire(*decided_in)),
+        n_flips: *n_flips,
     }
 }
 
@@ -206,6 +277,7 @@ pub fn report_from_wire(report: wire::LocationReport, path: &Path) -> Result<Loc
         revision,
         evaluation,
         decided_in,
+        n_flips,
     } = report;
     let mut findings = Findings::default();
     let at = findings.keep(timestamp_from_wire(at, &path.field("at")));
@@ -225,6 +297,7 @@ pub fn report_from_wire(report: wire::LocationReport, path: &Path) -> Result<Loc
             revision: Revision::new(revision),
             evaluation: EvaluationId::new(evaluation),
             decided_in: decided_in?,
+            n_flips,
         })
     })();
     findings.finish(report)

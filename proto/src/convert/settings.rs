@@ -1,20 +1,23 @@
 //! Settings on the wire.
 
 use crate::host::Host;
+use crate::pin::{InvalidPins, Pins, SpkiPin};
 use crate::port::{InvalidPorts, Port, Ports};
-use crate::reference_server::{InvalidList, MAX_SERVERS, ReferenceServer, ReferenceServerList};
-use crate::settings::{LocationRules, RecheckInterval, ServerConnection, Settings};
+use crate::reference_server::{InvalidList, MAX_SERVERS, Probe, ReferenceServer, ReferenceServerList};
+use crate::settings::Settings;
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
 
-use super::time::{duration_from_wire, duration_to_wire};
+use super::gateways::{gateways_from_wire, gateways_to_wire};
+use super::location_rules::{rules_from_wire, rules_to_wire};
 
 /// As they are encoded, stored and pushed.
 pub fn to_wire(settings: &Settings) -> wire::Settings {
-    let Settings { reference_servers, location } = settings;
+    let Settings { reference_servers, location, gateways } = settings;
     wire::Settings {
         reference_servers: Some(list_to_wire(reference_servers)),
         location: Some(rules_to_wire(location)),
+        gateways: gateways_to_wire(gateways),
     }
 }
 
@@ -23,7 +26,7 @@ pub fn to_wire(settings: &Settings) -> wire::Settings {
 /// # Errors
 /// Every broken rule, with its path.
 pub fn from_wire(settings: wire::Settings) -> Result<Settings, Violations> {
-    let wire::Settings { reference_servers, location } = settings;
+    let wire::Settings { reference_servers, location, gateways } = settings;
     let mut findings = Findings::default();
     let path = Path::root().field("reference_servers");
     let reference_servers = match reference_servers {
@@ -35,9 +38,10 @@ pub fn from_wire(settings: wire::Settings) -> Result<Settings, Violations> {
         Some(rules) => findings.keep(rules_from_wire(rules, &path)),
         None => findings.keep(Err(Violations::one(&path, "is missing"))),
     };
-    let settings = reference_servers
-        .zip(location)
-        .map(|(reference_servers, location)| Settings { reference_servers, location });
+    let gateways = findings.keep(gateways_from_wire(&gateways, &Path::root().field("gateways")));
+    let settings = (|| {
+        Some(Settings { reference_servers: reference_servers?, location: location?, gateways: gateways? })
+    })();
     findings.finish(settings)
 }
 
@@ -91,10 +95,11 @@ pub fn list_from_wire(
 
 /// One entry.
 pub fn server_to_wire(server: &ReferenceServer) -> wire::ReferenceServer {
-    let ReferenceServer { host, ports } = server;
+    let ReferenceServer { host, ports, probe } = server;
     wire::ReferenceServer {
         host: host.to_string(),
         ports: ports.as_slice().iter().map(|port| u32::from(port.get())).collect(),
+        tls: probe.pins().map(tls_to_wire),
     }
 }
 
@@ -103,11 +108,47 @@ pub fn server_to_wire(server: &ReferenceServer) -> wire::ReferenceServer {
 /// # Errors
 /// Every broken rule, with its path below `path`.
 pub fn server_from_wire(server: wire::ReferenceServer, path: &Path) -> Result<ReferenceServer, Violations> {
-    let wire::ReferenceServer { host, ports } = server;
+    let wire::ReferenceServer { host, ports, tls } = server;
     let mut findings = Findings::default();
     let host = findings.keep_at(&path.field("host"), host.parse::<Host>());
     let ports = findings.keep(ports_from_wire(&ports, &path.field("ports")));
-    findings.finish(host.zip(ports).map(|(host, ports)| ReferenceServer { host, ports }))
+    let probe = match tls {
+        None => Some(Probe::Tcp),
+        Some(tls) => findings.keep(pins_from_wire(&tls, &path.field("tls"))).map(Probe::Tls),
+    };
+    let server = (|| Some(ReferenceServer { host: host?, ports: ports?, probe: probe? }))();
+    findings.finish(server)
+}
+
+fn tls_to_wire(pins: &Pins) -> wire::TlsProbe {
+    wire::TlsProbe { pins: pins.as_slice().iter().map(|pin| pin.as_bytes().to_vec().into()).collect() }
+}
+
+/// Checks the pins of one entry.
+///
+/// # Errors
+/// Every broken rule, with its path below `path`.
+pub fn pins_from_wire(tls: &wire::TlsProbe, path: &Path) -> Result<Pins, Violations> {
+    let wire::TlsProbe { pins } = tls;
+    let path = path.field("pins");
+    if pins.len() > Pins::MAX {
+        return Err(Violations::one(&path, InvalidPins::TooMany(pins.len())));
+    }
+    let mut findings = Findings::default();
+    let mut checked = Vec::with_capacity(pins.len());
+    for (index, pin) in pins.iter().enumerate() {
+        checked.extend(findings.keep_at(&path.index(index), SpkiPin::try_from(pin.as_ref())));
+    }
+    if !findings.is_empty() {
+        return findings.finish(None);
+    }
+    Pins::new(checked).map_err(|error| {
+        let path = match &error {
+            InvalidPins::None | InvalidPins::TooMany(_) => path.clone(),
+            InvalidPins::Twice { index, .. } => path.index(*index),
+        };
+        Violations::one(&path, error)
+    })
 }
 
 /// Checks the ports of one entry.
@@ -130,65 +171,4 @@ pub fn ports_from_wire(numbers: &[u32], path: &Path) -> Result<Ports, Violations
         };
         Violations::one(&path, error)
     })
-}
-
-/// The location rules alone.
-pub fn rules_to_wire(rules: &LocationRules) -> wire::LocationRules {
-    let LocationRules { server_connection, recheck_interval } = rules;
-    wire::LocationRules {
-        server_connection: server_connection_to_wire(*server_connection).into(),
-        recheck_interval: Some(duration_to_wire(recheck_interval.get())),
-    }
-}
-
-/// Checks the location rules alone.
-///
-/// # Errors
-/// Every broken rule, with its path below `path`.
-pub fn rules_from_wire(rules: wire::LocationRules, path: &Path) -> Result<LocationRules, Violations> {
-    let wire::LocationRules { server_connection, recheck_interval } = rules;
-    let mut findings = Findings::default();
-    let server_connection =
-        findings.keep(server_connection_from_wire(server_connection, &path.field("server_connection")));
-    let recheck_interval =
-        findings.keep(recheck_interval_from_wire(recheck_interval, &path.field("recheck_interval")));
-    findings.finish(
-        server_connection.zip(recheck_interval).map(|(server_connection, recheck_interval)| LocationRules {
-            server_connection,
-            recheck_interval,
-        }),
-    )
-}
-
-/// What being connected means.
-pub fn server_connection_to_wire(meaning: ServerConnection) -> wire::ServerConnection {
-    match meaning {
-        ServerConnection::MeansInternal => wire::ServerConnection::MeansInternal,
-        ServerConnection::SaysNothing => wire::ServerConnection::SaysNothing,
-    }
-}
-
-/// Checks what being connected means.
-///
-/// # Errors
-/// A number that stands for nothing.
-pub fn server_connection_from_wire(number: i32, path: &Path) -> Result<ServerConnection, Violations> {
-    match wire::ServerConnection::try_from(number) {
-        Ok(wire::ServerConnection::MeansInternal) => Ok(ServerConnection::MeansInternal),
-        Ok(wire::ServerConnection::SaysNothing) => Ok(ServerConnection::SaysNothing),
-        Ok(wire::ServerConnection::Unspecified) => Err(Violations::one(path, "is missing")),
-        Err(_) => Err(Violations::one(path, format!("{number} is not a known meaning"))),
-    }
-}
-
-/// Checks a recheck interval.
-///
-/// # Errors
-/// Absent or out of range.
-pub fn recheck_interval_from_wire(
-    interval: Option<prost_types::Duration>,
-    path: &Path,
-) -> Result<RecheckInterval, Violations> {
-    let interval = duration_from_wire(interval, path)?;
-    RecheckInterval::new(interval).map_err(|error| Violations::one(path, error))
 }

@@ -6,6 +6,9 @@ pub struct Settings {
     pub reference_servers: ::core::option::Option<ReferenceServerList>,
     #[prost(message, optional, tag = "2")]
     pub location: ::core::option::Option<LocationRules>,
+    /// The gateways of the company's networks, for the criterion `gateway`. At most 1,000.
+    #[prost(message, repeated, tag = "3")]
+    pub gateways: ::prost::alloc::vec::Vec<Gateway>,
 }
 /// The ordered reference servers and whether they are used at all.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -25,6 +28,26 @@ pub struct ReferenceServer {
     /// 1 to 8 different ports, 1 to 65535.
     #[prost(uint32, repeated, tag = "2")]
     pub ports: ::prost::alloc::vec::Vec<u32>,
+    /// Absent: the probe kind `tcp`, a connection without a byte. Present: the probe kind `tls`.
+    #[prost(message, optional, tag = "3")]
+    pub tls: ::core::option::Option<TlsProbe>,
+}
+/// The probe kind `tls`: a handshake, and nothing after it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TlsProbe {
+    /// SHA-256 of the SubjectPublicKeyInfo of certificates that are recognised, 32 bytes each; 1 to 8, all different.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub pins: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// A default gateway of the company's networks.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Gateway {
+    /// IPv4 or IPv6 address, without a zone.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// Its hardware address, 6 bytes. Empty: any.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub mac: ::prost::bytes::Bytes,
 }
 /// How a location is decided.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -34,6 +57,88 @@ pub struct LocationRules {
     /// How often an agent looks again while the reference servers decide. 10 s to 1 d.
     #[prost(message, optional, tag = "2")]
     pub recheck_interval: ::core::option::Option<::prost_types::Duration>,
+    /// Unspecified: connection status.
+    #[prost(enumeration = "LocationCriterion", tag = "3")]
+    pub criterion: i32,
+    /// How many different reference servers must answer. 0 for 1; at most 32.
+    #[prost(uint32, tag = "4")]
+    pub required_successes: u32,
+    /// Unspecified: count.
+    #[prost(enumeration = "Tunnels", tag = "5")]
+    pub tunnels: i32,
+    /// How many evaluations in a row must find a machine inside before one that was outside is. 0 for 1; at most 10.
+    #[prost(uint32, tag = "6")]
+    pub confirmations_to_internal: u32,
+    /// The same the other way.
+    #[prost(uint32, tag = "7")]
+    pub confirmations_to_external: u32,
+    /// How long a location stands at least. Absent for no time; at most 1 h.
+    #[prost(message, optional, tag = "8")]
+    pub minimum_dwell: ::core::option::Option<::prost_types::Duration>,
+}
+/// What a location depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LocationCriterion {
+    Unspecified = 0,
+    /// The connection to the management server, then the reference servers (default).
+    ConnectionStatus = 1,
+    /// The gateway of the default route.
+    Gateway = 2,
+}
+impl LocationCriterion {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LOCATION_CRITERION_UNSPECIFIED",
+            Self::ConnectionStatus => "LOCATION_CRITERION_CONNECTION_STATUS",
+            Self::Gateway => "LOCATION_CRITERION_GATEWAY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LOCATION_CRITERION_UNSPECIFIED" => Some(Self::Unspecified),
+            "LOCATION_CRITERION_CONNECTION_STATUS" => Some(Self::ConnectionStatus),
+            "LOCATION_CRITERION_GATEWAY" => Some(Self::Gateway),
+            _ => None,
+        }
+    }
+}
+/// What an answer or a gateway beyond a tunnel says about the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Tunnels {
+    Unspecified = 0,
+    /// The same as any other (default).
+    Count = 1,
+    /// Nothing: a machine is inside only by what it reaches without a tunnel.
+    Ignore = 2,
+}
+impl Tunnels {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TUNNELS_UNSPECIFIED",
+            Self::Count => "TUNNELS_COUNT",
+            Self::Ignore => "TUNNELS_IGNORE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TUNNELS_UNSPECIFIED" => Some(Self::Unspecified),
+            "TUNNELS_COUNT" => Some(Self::Count),
+            "TUNNELS_IGNORE" => Some(Self::Ignore),
+            _ => None,
+        }
+    }
 }
 /// What a connection to the management server says about the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -70,7 +175,7 @@ impl ServerConnection {
 /// Why a location was decided.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Basis {
-    #[prost(oneof = "basis::Kind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "basis::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub kind: ::core::option::Option<basis::Kind>,
 }
 /// Nested message and enum types in `Basis`.
@@ -98,6 +203,35 @@ pub mod basis {
     pub struct ListDisabled {}
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct NoAssignment {}
+    /// The gateway of a preferred default route is on the list.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct GatewayListed {
+        #[prost(string, tag = "1")]
+        pub address: ::prost::alloc::string::String,
+        /// As the neighbour table has it; empty where the entry names none.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub mac: ::prost::bytes::Bytes,
+        /// Place in the list, from 0.
+        #[prost(uint32, tag = "3")]
+        pub position: u32,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoGatewayListed {
+        /// The gateway of the preferred default route; empty where there is none.
+        #[prost(string, tag = "1")]
+        pub address: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TooFewAnswered {
+        /// Different reference servers that answered, at least 1.
+        #[prost(uint32, tag = "1")]
+        pub answered: u32,
+        #[prost(uint32, tag = "2")]
+        pub required: u32,
+        /// How many (server, port) pairs were tried.
+        #[prost(uint32, tag = "3")]
+        pub attempts: u32,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -110,6 +244,12 @@ pub mod basis {
         ListDisabled(ListDisabled),
         #[prost(message, tag = "5")]
         NoAssignment(NoAssignment),
+        #[prost(message, tag = "6")]
+        Gateway(GatewayListed),
+        #[prost(message, tag = "7")]
+        NoGateway(NoGatewayListed),
+        #[prost(message, tag = "8")]
+        TooFewAnswered(TooFewAnswered),
     }
 }
 /// The record of one evaluation: enough to recompute its verdict.
@@ -152,6 +292,66 @@ pub struct Evidence {
     /// From the first trigger until the last attempt ended.
     #[prost(message, optional, tag = "15")]
     pub settled_in: ::core::option::Option<::prost_types::Duration>,
+    /// As held, for the criterion `gateway`.
+    #[prost(message, repeated, tag = "16")]
+    pub gateways: ::prost::alloc::vec::Vec<Gateway>,
+    /// What was seen under the criterion `gateway`, preferred first within a family.
+    #[prost(message, repeated, tag = "17")]
+    pub default_routes: ::prost::alloc::vec::Vec<DefaultRoute>,
+    /// The location that stood before, where hysteresis applies.
+    #[prost(message, optional, tag = "18")]
+    pub standing: ::core::option::Option<Standing>,
+}
+/// What hysteresis knew when a verdict was given.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Standing {
+    #[prost(enumeration = "Location", tag = "1")]
+    pub location: i32,
+    #[prost(message, optional, tag = "2")]
+    pub basis: ::core::option::Option<Basis>,
+    /// Findings in a row, this one included, that contradict it. 0 for none.
+    #[prost(uint32, tag = "3")]
+    pub n_contradictions: u32,
+    /// Since the location changed last.
+    #[prost(message, optional, tag = "4")]
+    pub dwelt: ::core::option::Option<::prost_types::Duration>,
+}
+/// A network interface, as the kernel describes it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Interface {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// For example tun, wireguard, veth, ether.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub is_tunnel: bool,
+}
+/// A default route of the main table.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DefaultRoute {
+    /// The next hop; empty where the interface itself is the way.
+    #[prost(string, tag = "1")]
+    pub gateway: ::prost::alloc::string::String,
+    /// Its hardware address, as far as the neighbour table knows it.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub mac: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "3")]
+    pub interface: ::core::option::Option<Interface>,
+    #[prost(uint32, tag = "4")]
+    pub metric: u32,
+    #[prost(bool, tag = "5")]
+    pub is_ipv6: bool,
+}
+/// What a TLS peer showed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeerCertificate {
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub pin: ::prost::bytes::Bytes,
+    /// Absent where the certificate says something that is no date.
+    #[prost(message, optional, tag = "2")]
+    pub not_after: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// One try of one port of one reference server.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -182,6 +382,15 @@ pub struct Attempt {
     /// How many addresses the name resolved to; 0 for hosts given as addresses.
     #[prost(uint32, tag = "10")]
     pub n_addresses: u32,
+    /// The way out, of an attempt that was answered. Absent where it could not be told.
+    #[prost(message, optional, tag = "11")]
+    pub interface: ::core::option::Option<Interface>,
+    /// Absent where no handshake came so far.
+    #[prost(message, optional, tag = "12")]
+    pub certificate: ::core::option::Option<PeerCertificate>,
+    /// The alert or what else ended a handshake; at most 200 characters.
+    #[prost(string, tag = "13")]
+    pub tls_error: ::prost::alloc::string::String,
 }
 /// One change of location or basis, as the agent recorded it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -206,6 +415,9 @@ pub struct LocationReport {
     pub evaluation: u64,
     #[prost(message, optional, tag = "9")]
     pub decided_in: ::core::option::Option<::prost_types::Duration>,
+    /// Changes between internal and external in the hour before, this one included.
+    #[prost(uint32, tag = "10")]
+    pub n_flips: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -252,6 +464,14 @@ pub enum Trigger {
     Recheck = 5,
     ServerRequest = 6,
     LocalRequest = 7,
+    /// An address, a route, a link or the gateway's neighbour entry changed.
+    NetworkChange = 8,
+    /// The configuration of the resolver changed.
+    ResolverChange = 9,
+    /// The machine woke from sleep.
+    Wake = 10,
+    /// A change of location wants to be confirmed.
+    Confirmation = 11,
 }
 impl Trigger {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -268,6 +488,10 @@ impl Trigger {
             Self::Recheck => "TRIGGER_RECHECK",
             Self::ServerRequest => "TRIGGER_SERVER_REQUEST",
             Self::LocalRequest => "TRIGGER_LOCAL_REQUEST",
+            Self::NetworkChange => "TRIGGER_NETWORK_CHANGE",
+            Self::ResolverChange => "TRIGGER_RESOLVER_CHANGE",
+            Self::Wake => "TRIGGER_WAKE",
+            Self::Confirmation => "TRIGGER_CONFIRMATION",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -281,6 +505,10 @@ impl Trigger {
             "TRIGGER_RECHECK" => Some(Self::Recheck),
             "TRIGGER_SERVER_REQUEST" => Some(Self::ServerRequest),
             "TRIGGER_LOCAL_REQUEST" => Some(Self::LocalRequest),
+            "TRIGGER_NETWORK_CHANGE" => Some(Self::NetworkChange),
+            "TRIGGER_RESOLVER_CHANGE" => Some(Self::ResolverChange),
+            "TRIGGER_WAKE" => Some(Self::Wake),
+            "TRIGGER_CONFIRMATION" => Some(Self::Confirmation),
             _ => None,
         }
     }
@@ -324,6 +552,11 @@ pub enum Rule {
     NoneReachable = 3,
     ListDisabled = 4,
     NoAssignment = 5,
+    GatewayListed = 6,
+    NoGatewayListed = 7,
+    TooFewAnswered = 8,
+    /// Another location was found, but is not confirmed yet, or the present one has not stood long enough.
+    HeldBack = 9,
 }
 impl Rule {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -338,6 +571,10 @@ impl Rule {
             Self::NoneReachable => "RULE_NONE_REACHABLE",
             Self::ListDisabled => "RULE_LIST_DISABLED",
             Self::NoAssignment => "RULE_NO_ASSIGNMENT",
+            Self::GatewayListed => "RULE_GATEWAY_LISTED",
+            Self::NoGatewayListed => "RULE_NO_GATEWAY_LISTED",
+            Self::TooFewAnswered => "RULE_TOO_FEW_ANSWERED",
+            Self::HeldBack => "RULE_HELD_BACK",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -349,6 +586,10 @@ impl Rule {
             "RULE_NONE_REACHABLE" => Some(Self::NoneReachable),
             "RULE_LIST_DISABLED" => Some(Self::ListDisabled),
             "RULE_NO_ASSIGNMENT" => Some(Self::NoAssignment),
+            "RULE_GATEWAY_LISTED" => Some(Self::GatewayListed),
+            "RULE_NO_GATEWAY_LISTED" => Some(Self::NoGatewayListed),
+            "RULE_TOO_FEW_ANSWERED" => Some(Self::TooFewAnswered),
+            "RULE_HELD_BACK" => Some(Self::HeldBack),
             _ => None,
         }
     }
@@ -367,6 +608,10 @@ pub enum AttemptOutcome {
     NotNeeded = 7,
     /// The agent itself could not try (no descriptor, no permission).
     LocalError = 8,
+    /// A TLS server that showed another key than the pinned ones: possibly a spoof.
+    PinMismatch = 9,
+    /// Connected, but no handshake came about.
+    TlsFailed = 10,
 }
 impl AttemptOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -384,6 +629,8 @@ impl AttemptOutcome {
             Self::ResolverFailed => "ATTEMPT_OUTCOME_RESOLVER_FAILED",
             Self::NotNeeded => "ATTEMPT_OUTCOME_NOT_NEEDED",
             Self::LocalError => "ATTEMPT_OUTCOME_LOCAL_ERROR",
+            Self::PinMismatch => "ATTEMPT_OUTCOME_PIN_MISMATCH",
+            Self::TlsFailed => "ATTEMPT_OUTCOME_TLS_FAILED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -398,13 +645,15 @@ impl AttemptOutcome {
             "ATTEMPT_OUTCOME_RESOLVER_FAILED" => Some(Self::ResolverFailed),
             "ATTEMPT_OUTCOME_NOT_NEEDED" => Some(Self::NotNeeded),
             "ATTEMPT_OUTCOME_LOCAL_ERROR" => Some(Self::LocalError),
+            "ATTEMPT_OUTCOME_PIN_MISMATCH" => Some(Self::PinMismatch),
+            "ATTEMPT_OUTCOME_TLS_FAILED" => Some(Self::TlsFailed),
             _ => None,
         }
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentMessage {
-    #[prost(oneof = "agent_message::Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "agent_message::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub kind: ::core::option::Option<agent_message::Kind>,
 }
 /// Nested message and enum types in `AgentMessage`.
@@ -424,11 +673,16 @@ pub mod agent_message {
         Heartbeat(super::Heartbeat),
         #[prost(message, tag = "6")]
         Goodbye(super::Goodbye),
+        /// Only to a server whose welcome asks for it; the next one once it is acknowledged.
+        #[prost(message, tag = "7")]
+        Evidence(super::Evidence),
+        #[prost(message, tag = "8")]
+        SweepReport(super::SweepReport),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ServerMessage {
-    #[prost(oneof = "server_message::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "server_message::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub kind: ::core::option::Option<server_message::Kind>,
 }
 /// Nested message and enum types in `ServerMessage`.
@@ -454,6 +708,10 @@ pub mod server_message {
         Revoked(super::Revoked),
         #[prost(message, tag = "9")]
         HeartbeatAck(super::HeartbeatAck),
+        #[prost(message, tag = "10")]
+        EvidenceAck(super::EvidenceAck),
+        #[prost(message, tag = "11")]
+        SweepNow(super::SweepNow),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -618,6 +876,9 @@ pub struct Welcome {
     /// Nothing will be pushed: what the agent holds is in force.
     #[prost(bool, tag = "5")]
     pub up_to_date: bool,
+    /// The evidence of changes of location, and of evaluations that the server asked for, is wanted.
+    #[prost(bool, tag = "6")]
+    pub wants_evidence: bool,
 }
 /// All timing of the agent comes from here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -638,6 +899,10 @@ pub struct Tuning {
     /// An evaluation that follows a lost link on an unchanged network waits a random share of this.
     #[prost(message, optional, tag = "6")]
     pub evaluation_spread: ::core::option::Option<::prost_types::Duration>,
+    /// Every reference server is tried this often, beside any decision, to tell the server which ones answer. Absent for
+    /// never; else 1 min to 7 d.
+    #[prost(message, optional, tag = "7")]
+    pub sweep_interval: ::core::option::Option<::prost_types::Duration>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Assignment {
@@ -672,6 +937,50 @@ pub struct ReportAck {
 pub struct Evaluate {
     #[prost(uint64, tag = "1")]
     pub request_id: u64,
+}
+/// The evidence of this evaluation is committed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvidenceAck {
+    #[prost(uint64, tag = "1")]
+    pub evaluation: u64,
+}
+/// Every reference server shall be tried once after a random share of this time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SweepNow {
+    #[prost(message, optional, tag = "1")]
+    pub spread: ::core::option::Option<::prost_types::Duration>,
+}
+/// Which reference servers answered when all were tried. Says nothing about the location.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SweepReport {
+    /// The assignment whose list it was.
+    #[prost(message, optional, tag = "1")]
+    pub held: ::core::option::Option<Held>,
+    /// Since the sweep ended.
+    #[prost(message, optional, tag = "2")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
+    /// In list order, a server's ports in their order.
+    #[prost(message, repeated, tag = "3")]
+    pub results: ::prost::alloc::vec::Vec<SweepResult>,
+}
+/// What became of one (server, port).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SweepResult {
+    /// Place of the server in the list, from 0.
+    #[prost(uint32, tag = "1")]
+    pub position: u32,
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+    #[prost(enumeration = "AttemptOutcome", tag = "3")]
+    pub outcome: i32,
+    #[prost(message, optional, tag = "4")]
+    pub took: ::core::option::Option<::prost_types::Duration>,
+    /// Whether the answer counts: it does not if it came through a tunnel and tunnels are ignored.
+    #[prost(bool, tag = "5")]
+    pub counts: bool,
+    /// Of a TLS probe that came so far.
+    #[prost(message, optional, tag = "6")]
+    pub certificate: ::core::option::Option<PeerCertificate>,
 }
 /// The certificate shall be renewed after a random share of this time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1221,12 +1530,12 @@ pub struct EditDraftRequest {
 /// One edit of the draft.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Edit {
-    #[prost(oneof = "edit::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "edit::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub kind: ::core::option::Option<edit::Kind>,
 }
 /// Nested message and enum types in `Edit`.
 pub mod edit {
-    /// A host that is on the list already gets the ports added to it.
+    /// A host that is on the list already gets the ports and pins added to it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct AddReferenceServer {
         #[prost(string, tag = "1")]
@@ -1236,6 +1545,9 @@ pub mod edit {
         /// Place of a new entry, from 0. Absent: at the end.
         #[prost(uint32, optional, tag = "3")]
         pub position: ::core::option::Option<u32>,
+        /// Absent: `tcp` for a new entry, unchanged for one that is there.
+        #[prost(message, optional, tag = "4")]
+        pub tls: ::core::option::Option<super::TlsProbe>,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct EditReferenceServer {
@@ -1248,6 +1560,9 @@ pub mod edit {
         /// Empty: unchanged.
         #[prost(uint32, repeated, tag = "3")]
         pub new_ports: ::prost::alloc::vec::Vec<u32>,
+        /// Absent: unchanged. Without pins: the probe kind becomes `tcp`.
+        #[prost(message, optional, tag = "4")]
+        pub new_tls: ::core::option::Option<super::TlsProbe>,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct MoveReferenceServer {
@@ -1280,6 +1595,35 @@ pub mod edit {
         pub server_connection: ::core::option::Option<i32>,
         #[prost(message, optional, tag = "2")]
         pub recheck_interval: ::core::option::Option<::prost_types::Duration>,
+        #[prost(enumeration = "super::LocationCriterion", optional, tag = "3")]
+        pub criterion: ::core::option::Option<i32>,
+        #[prost(uint32, optional, tag = "4")]
+        pub required_successes: ::core::option::Option<u32>,
+        #[prost(enumeration = "super::Tunnels", optional, tag = "5")]
+        pub tunnels: ::core::option::Option<i32>,
+        #[prost(uint32, optional, tag = "6")]
+        pub confirmations_to_internal: ::core::option::Option<u32>,
+        #[prost(uint32, optional, tag = "7")]
+        pub confirmations_to_external: ::core::option::Option<u32>,
+        #[prost(message, optional, tag = "8")]
+        pub minimum_dwell: ::core::option::Option<::prost_types::Duration>,
+    }
+    /// Those that are on the list already stay where they are.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct AddGateways {
+        #[prost(message, repeated, tag = "1")]
+        pub gateways: ::prost::alloc::vec::Vec<super::Gateway>,
+    }
+    /// An entry without a hardware address removes all of that address.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct RemoveGateways {
+        #[prost(message, repeated, tag = "1")]
+        pub gateways: ::prost::alloc::vec::Vec<super::Gateway>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct ReplaceGateways {
+        #[prost(message, repeated, tag = "1")]
+        pub gateways: ::prost::alloc::vec::Vec<super::Gateway>,
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
@@ -1297,6 +1641,12 @@ pub mod edit {
         ReplaceReferenceServers(ReplaceReferenceServers),
         #[prost(message, tag = "7")]
         SetLocationRules(SetLocationRules),
+        #[prost(message, tag = "8")]
+        AddGateways(AddGateways),
+        #[prost(message, tag = "9")]
+        RemoveGateways(RemoveGateways),
+        #[prost(message, tag = "10")]
+        ReplaceGateways(ReplaceGateways),
     }
 }
 /// Detail of an ABORTED edit.
@@ -1312,6 +1662,29 @@ pub struct DiscardDraftRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DiffDraftRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LintDraftRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LintDraftResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub findings: ::prost::alloc::vec::Vec<LintFinding>,
+}
+/// One thing that is doubtful, and what to do about it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LintFinding {
+    /// For example unpinned_web_port: stable, for scripts.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// For example reference_servers.servers\[10.1.1.5\].
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    /// What is doubtful, and why.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+    /// What to do.
+    #[prost(string, tag = "4")]
+    pub remedy: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SettingsDiff {
     /// 0 for "nothing".
@@ -1521,6 +1894,9 @@ pub struct AgentDetail {
     /// Records that the agent had to drop before the server took them.
     #[prost(uint64, tag = "7")]
     pub n_history_lost: u64,
+    /// Changes between internal and external in the last hour that the server knows of.
+    #[prost(uint32, tag = "8")]
+    pub n_flips_last_hour: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LocationHistory {
@@ -1607,6 +1983,129 @@ pub struct RecheckAgentsResponse {
     /// Not connected: they were not asked.
     #[prost(uint64, tag = "2")]
     pub n_offline: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAgentEvidenceRequest {
+    /// As in GetAgentRequest.
+    #[prost(string, tag = "1")]
+    pub agent: ::prost::alloc::string::String,
+    /// 1 to 16; 0 for 1.
+    #[prost(uint32, tag = "2")]
+    pub last: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAgentEvidenceResponse {
+    #[prost(string, tag = "1")]
+    pub agent_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub host_name: ::prost::alloc::string::String,
+    /// Newest first.
+    #[prost(message, repeated, tag = "3")]
+    pub evidence: ::prost::alloc::vec::Vec<AgentEvidence>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgentEvidence {
+    #[prost(message, optional, tag = "1")]
+    pub evidence: ::core::option::Option<Evidence>,
+    #[prost(message, optional, tag = "2")]
+    pub received_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether the verdict follows from the rest of the record.
+    #[prost(bool, tag = "3")]
+    pub follows: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferenceServerHealthRequest {}
+/// Every agent's latest sweep under the present assignment.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReferenceServerHealth {
+    /// 0 before the first assignment.
+    #[prost(uint64, tag = "1")]
+    pub revision: u64,
+    /// Agents whose sweep this rests on.
+    #[prost(uint64, tag = "2")]
+    pub n_agents: u64,
+    /// All enrolled agents.
+    #[prost(uint64, tag = "3")]
+    pub n_enrolled: u64,
+    /// In list order.
+    #[prost(message, repeated, tag = "4")]
+    pub servers: ::prost::alloc::vec::Vec<ServerHealth>,
+    /// Agents that no reference server answers in a way that counts.
+    #[prost(uint64, tag = "5")]
+    pub n_agents_external: u64,
+    #[prost(message, optional, tag = "6")]
+    pub oldest_sweep_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "7")]
+    pub newest_sweep_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServerHealth {
+    #[prost(uint32, tag = "1")]
+    pub position: u32,
+    #[prost(string, tag = "2")]
+    pub host: ::prost::alloc::string::String,
+    /// Agents that at least one port answered in a way that counts.
+    #[prost(uint64, tag = "3")]
+    pub n_reached: u64,
+    /// Agents that turn external without it when the management server cannot be reached either.
+    #[prost(uint64, tag = "4")]
+    pub n_depend: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub ports: ::prost::alloc::vec::Vec<PortHealth>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PortHealth {
+    #[prost(uint32, tag = "1")]
+    pub port: u32,
+    /// Agents that tried.
+    #[prost(uint64, tag = "2")]
+    pub n_tried: u64,
+    #[prost(uint64, tag = "3")]
+    pub n_answered: u64,
+    /// Of the answers; absent for none.
+    #[prost(message, optional, tag = "4")]
+    pub median: ::core::option::Option<::prost_types::Duration>,
+    #[prost(message, optional, tag = "5")]
+    pub percentile95: ::core::option::Option<::prost_types::Duration>,
+    /// Kinds that occurred, most frequent first.
+    #[prost(message, repeated, tag = "6")]
+    pub failures: ::prost::alloc::vec::Vec<FailureCount>,
+    /// Every certificate that was seen, most frequent first, at most 8.
+    #[prost(message, repeated, tag = "7")]
+    pub certificates: ::prost::alloc::vec::Vec<CertificateSeen>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FailureCount {
+    #[prost(enumeration = "AttemptOutcome", tag = "1")]
+    pub outcome: i32,
+    #[prost(uint64, tag = "2")]
+    pub n_agents: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CertificateSeen {
+    #[prost(message, optional, tag = "1")]
+    pub certificate: ::core::option::Option<PeerCertificate>,
+    /// Whether its key is pinned.
+    #[prost(bool, tag = "2")]
+    pub pinned: bool,
+    #[prost(uint64, tag = "3")]
+    pub n_agents: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SweepReferenceServersRequest {
+    /// Over which the agents spread their sweeps. Absent: as long as the fleet is large.
+    #[prost(message, optional, tag = "1")]
+    pub spread: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SweepReferenceServersResponse {
+    #[prost(uint64, tag = "1")]
+    pub n_asked: u64,
+    #[prost(uint64, tag = "2")]
+    pub n_offline: u64,
+    /// After which all asked agents have reported.
+    #[prost(message, optional, tag = "3")]
+    pub spread: ::core::option::Option<::prost_types::Duration>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveAgentRequest {
@@ -1970,6 +2469,31 @@ pub mod admin_client {
                 .insert(GrpcMethod::new("landmark.v1.Admin", "DiffDraft"));
             self.inner.unary(req, path, codec).await
         }
+        /// What is doubtful in the draft. Warnings: nothing is refused for them.
+        pub async fn lint_draft(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LintDraftRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LintDraftResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::codec::SmallBufferCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/landmark.v1.Admin/LintDraft",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("landmark.v1.Admin", "LintDraft"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Makes the draft the next assignment and pushes it.
         pub async fn assign(
             &mut self,
@@ -2201,6 +2725,83 @@ pub mod admin_client {
                 .insert(GrpcMethod::new("landmark.v1.Admin", "RecheckAgents"));
             self.inner.unary(req, path, codec).await
         }
+        /// What an agent saw when its location changed, or when the server asked it to look again. Newest first.
+        pub async fn list_agent_evidence(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAgentEvidenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAgentEvidenceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::codec::SmallBufferCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/landmark.v1.Admin/ListAgentEvidence",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("landmark.v1.Admin", "ListAgentEvidence"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The reference servers of the present assignment, as the fleet sees them.
+        pub async fn get_reference_server_health(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReferenceServerHealthRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReferenceServerHealth>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::codec::SmallBufferCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/landmark.v1.Admin/GetReferenceServerHealth",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("landmark.v1.Admin", "GetReferenceServerHealth"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks all connected agents to try every reference server now.
+        pub async fn sweep_reference_servers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SweepReferenceServersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SweepReferenceServersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::codec::SmallBufferCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/landmark.v1.Admin/SweepReferenceServers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("landmark.v1.Admin", "SweepReferenceServers"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The agent's certificate is refused from then on.
         pub async fn remove_agent(
             &mut self,
@@ -2334,6 +2935,14 @@ pub mod admin_server {
             &self,
             request: tonic::Request<super::DiffDraftRequest>,
         ) -> std::result::Result<tonic::Response<super::SettingsDiff>, tonic::Status>;
+        /// What is doubtful in the draft. Warnings: nothing is refused for them.
+        async fn lint_draft(
+            &self,
+            request: tonic::Request<super::LintDraftRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LintDraftResponse>,
+            tonic::Status,
+        >;
         /// Makes the draft the next assignment and pushes it.
         async fn assign(
             &self,
@@ -2408,6 +3017,30 @@ pub mod admin_server {
             request: tonic::Request<super::RecheckAgentsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RecheckAgentsResponse>,
+            tonic::Status,
+        >;
+        /// What an agent saw when its location changed, or when the server asked it to look again. Newest first.
+        async fn list_agent_evidence(
+            &self,
+            request: tonic::Request<super::ListAgentEvidenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAgentEvidenceResponse>,
+            tonic::Status,
+        >;
+        /// The reference servers of the present assignment, as the fleet sees them.
+        async fn get_reference_server_health(
+            &self,
+            request: tonic::Request<super::GetReferenceServerHealthRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReferenceServerHealth>,
+            tonic::Status,
+        >;
+        /// Asks all connected agents to try every reference server now.
+        async fn sweep_reference_servers(
+            &self,
+            request: tonic::Request<super::SweepReferenceServersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SweepReferenceServersResponse>,
             tonic::Status,
         >;
         /// The agent's certificate is refused from then on.
@@ -2717,6 +3350,49 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DiffDraftSvc(inner);
+                        let codec = crate::codec::SmallBufferCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/landmark.v1.Admin/LintDraft" => {
+                    #[allow(non_camel_case_types)]
+                    struct LintDraftSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::LintDraftRequest>
+                    for LintDraftSvc<T> {
+                        type Response = super::LintDraftResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LintDraftRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::lint_draft(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LintDraftSvc(inner);
                         let codec = crate::codec::SmallBufferCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3162,6 +3838,144 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RecheckAgentsSvc(inner);
+                        let codec = crate::codec::SmallBufferCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/landmark.v1.Admin/ListAgentEvidence" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAgentEvidenceSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::ListAgentEvidenceRequest>
+                    for ListAgentEvidenceSvc<T> {
+                        type Response = super::ListAgentEvidenceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAgentEvidenceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::list_agent_evidence(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAgentEvidenceSvc(inner);
+                        let codec = crate::codec::SmallBufferCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/landmark.v1.Admin/GetReferenceServerHealth" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReferenceServerHealthSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::GetReferenceServerHealthRequest>
+                    for GetReferenceServerHealthSvc<T> {
+                        type Response = super::ReferenceServerHealth;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::GetReferenceServerHealthRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::get_reference_server_health(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReferenceServerHealthSvc(inner);
+                        let codec = crate::codec::SmallBufferCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/landmark.v1.Admin/SweepReferenceServers" => {
+                    #[allow(non_camel_case_types)]
+                    struct SweepReferenceServersSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::SweepReferenceServersRequest>
+                    for SweepReferenceServersSvc<T> {
+                        type Response = super::SweepReferenceServersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SweepReferenceServersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::sweep_reference_servers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SweepReferenceServersSvc(inner);
                         let codec = crate::codec::SmallBufferCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

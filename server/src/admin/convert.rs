@@ -1,8 +1,7 @@
 //! Wire to model and back, for drafts and assignments: what comes in is checked whole, every violation with its path.
 
-use landmark_proto::convert::settings::{
-    ports_from_wire, recheck_interval_from_wire, server_connection_from_wire, server_from_wire, to_wire,
-};
+use landmark_proto::convert::location_rules::{recheck_interval_from_wire, server_connection_from_wire};
+use landmark_proto::convert::settings::{ports_from_wire, server_from_wire, to_wire};
 use landmark_proto::convert::time::timestamp_to_wire;
 use landmark_proto::host::Host;
 use landmark_proto::port::Port;
@@ -126,20 +125,20 @@ fn edit_from_wire(edit: wire::Edit, path: &Path) -> Result<Edit, Violations> {
             replacement_from_wire(servers, &path.field("replace_reference_servers").field("servers"))
         }
         Some(Kind::SetLocationRules(edit)) => rules_from_wire(edit, &path.field("set_location_rules")),
-        None => {
+        Some(Kind::AddGateways(_) | Kind::RemoveGateways(_) | Kind::ReplaceGateways(_)) | None => {
             Err(Violations::one(path, "says nothing to do (or something that this server does not know)"))
         }
     }
 }
 
 fn add_from_wire(edit: wire::edit::AddReferenceServer, path: &Path) -> Result<Edit, Violations> {
-    let wire::edit::AddReferenceServer { host, ports, position } = edit;
-    let server = server_from_wire(wire::ReferenceServer { host, ports }, path)?;
+    let wire::edit::AddReferenceServer { host, ports, position, tls } = edit;
+    let server = server_from_wire(wire::ReferenceServer { host, ports, tls }, path)?;
     Ok(Edit::AddReferenceServer { server, position: position.map(place) })
 }
 
 fn change_from_wire(edit: wire::edit::EditReferenceServer, path: &Path) -> Result<Edit, Violations> {
-    let wire::edit::EditReferenceServer { host, new_host, new_ports } = edit;
+    let wire::edit::EditReferenceServer { host, new_host, new_ports, new_tls: _ } = edit;
     let mut findings = Findings::default();
     let host = findings.keep(host_from_wire(&host, &path.field("host")));
     if new_host.is_empty() && new_ports.is_empty() {
@@ -160,7 +159,7 @@ fn removals_from_wire(servers: Vec<wire::ReferenceServer>, path: &Path) -> Resul
     }
     let mut findings = Findings::default();
     let mut removals = Vec::with_capacity(servers.len());
-    for (index, wire::ReferenceServer { host, ports }) in servers.into_iter().enumerate() {
+    for (index, wire::ReferenceServer { host, ports, tls: _ }) in servers.into_iter().enumerate() {
         let path = path.index(index);
         let host = findings.keep(host_from_wire(&host, &path.field("host")));
         let path = path.field("ports");
@@ -191,7 +190,7 @@ fn replacement_from_wire(servers: Vec<wire::ReferenceServer>, path: &Path) -> Re
 }
 
 fn rules_from_wire(edit: wire::edit::SetLocationRules, path: &Path) -> Result<Edit, Violations> {
-    let wire::edit::SetLocationRules { server_connection, recheck_interval } = edit;
+    let wire::edit::SetLocationRules { server_connection, recheck_interval, .. } = edit;
     let mut findings = Findings::default();
     if server_connection.is_none() && recheck_interval.is_none() {
         findings.push(path, "nothing to change: give server_connection, recheck_interval or both");
@@ -219,8 +218,12 @@ mod tests {
     use super::*;
 
     fn add(host: &str, ports: &[u32]) -> wire::Edit {
-        let edit =
-            wire::edit::AddReferenceServer { host: host.to_owned(), ports: ports.to_vec(), position: None };
+        let edit = wire::edit::AddReferenceServer {
+            host: host.to_owned(),
+            ports: ports.to_vec(),
+            position: None,
+            tls: None,
+        };
         wire::Edit { kind: Some(wire::edit::Kind::AddReferenceServer(edit)) }
     }
 
@@ -230,13 +233,15 @@ mod tests {
             host: "web".to_owned(),
             new_host: "224.0.0.1".to_owned(),
             new_ports: vec![1, 1],
+            new_tls: None,
         };
         let remove = wire::edit::RemoveReferenceServers {
-            servers: vec![wire::ReferenceServer { host: String::new(), ports: vec![0] }],
+            servers: vec![wire::ReferenceServer { host: String::new(), ports: vec![0], tls: None }],
         };
         let rules = wire::edit::SetLocationRules {
             server_connection: Some(7),
             recheck_interval: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+            ..wire::edit::SetLocationRules::default()
         };
         let edits = vec![
             add("a.example", &[70_000, 443, 0]),

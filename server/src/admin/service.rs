@@ -187,6 +187,34 @@ impl admin_server::Admin for Service {
         answer(self.tokens.list(request.into_inner()).await)
     }
 
+    async fn lint_draft(
+        &self,
+        _request: Request<wire::LintDraftRequest>,
+    ) -> Result<Response<wire::LintDraftResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn list_agent_evidence(
+        &self,
+        _request: Request<wire::ListAgentEvidenceRequest>,
+    ) -> Result<Response<wire::ListAgentEvidenceResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn get_reference_server_health(
+        &self,
+        _request: Request<wire::GetReferenceServerHealthRequest>,
+    ) -> Result<Response<wire::ReferenceServerHealth>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn sweep_reference_servers(
+        &self,
+        _request: Request<wire::SweepReferenceServersRequest>,
+    ) -> Result<Response<wire::SweepReferenceServersResponse>, Status> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
     async fn revoke_join_token(
         &self,
         request: Request<wire::RevokeJoinTokenRequest>,

@@ -85,6 +85,7 @@ fn add(host: &str, ports: &[u32]) -> Kind {
         host: host.to_owned(),
         ports: ports.to_vec(),
         position: None,
+        tls: None,
     })
 }
 
@@ -185,7 +186,7 @@ async fn every_bad_value_comes_back_as_a_field_violation_and_nothing_is_saved() 
             "edits[1].add_reference_server.ports[1]",
         ]
     );
-    let absent = vec![wire::ReferenceServer { host: "a.example".to_owned(), ports: vec![] }];
+    let absent = vec![wire::ReferenceServer { host: "a.example".to_owned(), ports: vec![], tls: None }];
     let remove = Kind::RemoveReferenceServers(RemoveReferenceServers { servers: absent });
     let refused = served.edit("", vec![add("b.example", &[1]), remove]).await.unwrap_err();
     let details = refused.get_details_bad_request().unwrap();

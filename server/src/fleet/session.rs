@@ -139,7 +139,8 @@ impl Session {
         let tuning = self.shared.tuning();
         let instant = std::time::Instant::now();
         self.outbound.with(|slots| {
-            let welcome = Welcome { epoch, server_time: now, tuning, next_sequence, up_to_date };
+            let welcome =
+                Welcome { epoch, server_time: now, tuning, next_sequence, up_to_date, wants_evidence: false };
             slots.welcome(outbox_id, welcome, instant);
             match offered {
                 Offered::Nothing => {}
@@ -238,6 +239,7 @@ impl Session {
                 debug!(reason, "goodbye");
                 Err(End::Left)
             }
+            AgentMessage::Evidence(_) | AgentMessage::SweepReport(_) => Ok(()),
         }
     }
 

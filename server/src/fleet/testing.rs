@@ -12,13 +12,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use landmark_daemon::tasks::{Tasks, TasksError};
 use landmark_proto::convert::fleet::{agent_message_to_wire, server_message_from_wire};
 use landmark_proto::ids::{AgentId, BootId, OutboxId, Sequence};
+use landmark_proto::location_rules::RecheckInterval;
 use landmark_proto::message::{
     AgentMessage, Assignment, Hello, HostFacts, OutboxRange, ServerMessage, Welcome,
 };
 use landmark_proto::pin::SpkiPin;
 use landmark_proto::reference_server::ReferenceServerList;
 use landmark_proto::revision::Held;
-use landmark_proto::settings::RecheckInterval;
 use landmark_proto::wire;
 use landmark_proto::wire::enrollment_client::EnrollmentClient;
 use landmark_proto::wire::fleet_client::FleetClient;

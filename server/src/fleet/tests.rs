@@ -46,6 +46,7 @@ fn report(number: u64) -> LocationReport {
         revision: None,
         evaluation: EvaluationId::new(number),
         decided_in: Duration::ZERO,
+        n_flips: 0,
     }
 }
 

@@ -255,6 +255,7 @@ mod tests {
             revision: None,
             evaluation: EvaluationId::new(1),
             decided_in: Duration::ZERO,
+            n_flips: 0,
         };
         let outbox_id = OutboxId::from_uuid(Uuid::nil());
         LocationReports { outbox_id, first: Sequence::default(), reports: vec![report; n_records] }

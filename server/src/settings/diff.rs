@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use landmark_proto::host::Host;
+use landmark_proto::location_rules::{LocationRules, ServerConnection};
 use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
-use landmark_proto::settings::{LocationRules, ServerConnection, Settings};
+use landmark_proto::settings::Settings;
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! Edits: what an administrator does to a draft. All of them or none.
 
+use landmark_proto::gateway::GatewayList;
 use landmark_proto::host::Host;
+use landmark_proto::location_rules::{LocationRules, RecheckInterval, ServerConnection};
 use landmark_proto::port::{InvalidPorts, Port, Ports};
 use landmark_proto::reference_server::{
     DEFAULT_MAX_SERVERS, InvalidList, MAX_SERVERS, ReferenceServer, ReferenceServerList,
 };
-use landmark_proto::settings::{RecheckInterval, ServerConnection, Settings};
+use landmark_proto::settings::Settings;
 use landmark_proto::violation::{Findings, Path, Violations};
 use thiserror::Error;
 
@@ -126,6 +128,7 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
         enabled: list.is_enabled(),
         servers: list.servers().to_vec(),
         location: settings.location.clone(),
+        gateways: settings.gateways.clone(),
         max_servers,
     };
     for (index, edit) in edits.iter().enumerate() {
@@ -134,16 +137,19 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
     }
     let list = ReferenceServerList::new(draft.enabled, draft.servers);
     let reference_servers = findings.keep_at(&Path::root().field("edits"), list);
-    findings.finish(
-        reference_servers.map(|reference_servers| Settings { reference_servers, location: draft.location }),
-    )
+    findings.finish(reference_servers.map(|reference_servers| Settings {
+        reference_servers,
+        location: draft.location,
+        gateways: draft.gateways,
+    }))
 }
 
 /// Settings under edit. Every method either makes its change whole or none of it.
 struct Draft {
     enabled: bool,
     servers: Vec<ReferenceServer>,
-    location: landmark_proto::settings::LocationRules,
+    location: LocationRules,
+    gateways: GatewayList,
     max_servers: MaxServers,
 }
 

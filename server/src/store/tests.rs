@@ -49,6 +49,7 @@ fn add(host: &str) -> impl FnOnce(&Settings) -> Result<Settings, Violations> {
     let server = ReferenceServer {
         host: host.parse().unwrap(),
         ports: landmark_proto::port::Ports::new(vec!["443".parse().unwrap()]).unwrap(),
+        probe: landmark_proto::reference_server::Probe::Tcp,
     };
     move |settings| {
         let mut settings = settings.clone();

@@ -2,7 +2,8 @@
 //! milliseconds; the lists of its stories only differ in their length, so that a target is its place.
 
 use landmark_proto::location::{LinkState, Trigger};
-use landmark_proto::settings::{ServerConnection, Settings};
+use landmark_proto::location_rules::ServerConnection;
+use landmark_proto::settings::Settings;
 
 use super::tests::{Happening, Seen, Story, Word};
 

@@ -9,7 +9,7 @@ use landmark_proto::location::{Basis, Location};
 use landmark_proto::port::Ports;
 use landmark_proto::reference_server::ReferenceServer;
 use landmark_proto::revision::{Digest, Revision};
-use landmark_proto::settings::{LocationRules, RecheckInterval, ServerConnection};
+use landmark_proto::location_rules::{LocationRules, RecheckInterval, ServerConnection};
 use proptest::prelude::*;
 use uuid::Uuid;
 

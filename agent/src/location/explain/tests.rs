@@ -7,7 +7,7 @@ use landmark_proto::location::Trigger;
 use landmark_proto::port::Ports;
 use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
 use landmark_proto::revision::{Digest, Held, Revision};
-use landmark_proto::settings::{LocationRules, ServerConnection};
+use landmark_proto::location_rules::{LocationRules, ServerConnection};
 use uuid::Uuid;
 
 use super::*;

@@ -9,9 +9,11 @@ use crate::revision::Revision;
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
 
+use super::super::evidence::{from_wire as evidence_from_wire, to_wire as evidence_to_wire};
 use super::super::location::{location_from_wire, location_to_wire, report_from_wire, report_to_wire};
 use super::super::time::{timestamp_from_wire, timestamp_to_wire};
 use super::assignment::{held_from_wire, held_to_wire, result_from_wire, result_to_wire};
+use super::sweep::{sweep_from_wire, sweep_to_wire};
 use super::text_from_wire;
 
 /// Of a reason that an agent gives for people.
@@ -27,6 +29,8 @@ pub fn agent_message_to_wire(message: &AgentMessage) -> wire::AgentMessage {
         AgentMessage::Enforcement(status) => Kind::Enforcement(enforcement_to_wire(status)),
         AgentMessage::Heartbeat => Kind::Heartbeat(wire::Heartbeat {}),
         AgentMessage::Goodbye { reason } => Kind::Goodbye(wire::Goodbye { reason: cut(reason) }),
+        AgentMessage::Evidence(evidence) => Kind::Evidence(evidence_to_wire(evidence)),
+        AgentMessage::SweepReport(report) => Kind::SweepReport(sweep_to_wire(report)),
     };
     wire::AgentMessage { kind: Some(kind) }
 }
@@ -57,6 +61,12 @@ pub fn agent_message_from_wire(message: wire::AgentMessage) -> Result<AgentMessa
         Some(Kind::Goodbye(wire::Goodbye { reason })) => {
             text_from_wire(reason, MAX_REASON_CHARS, &root.field("goodbye").field("reason"))
                 .map(|reason| AgentMessage::Goodbye { reason })
+        }
+        Some(Kind::Evidence(evidence)) => {
+            evidence_from_wire(evidence).map(|evidence| AgentMessage::Evidence(Box::new(evidence)))
+        }
+        Some(Kind::SweepReport(report)) => {
+            sweep_from_wire(report, &root.field("sweep_report")).map(AgentMessage::SweepReport)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::ids::{Epoch, OutboxId, Sequence};
+use crate::ids::{Epoch, EvaluationId, OutboxId, Sequence};
 use crate::message::{MAX_REPORT_BATCH, ReportAck, ServerMessage, Tuning, Welcome};
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
@@ -39,6 +39,12 @@ pub fn server_message_to_wire(message: &ServerMessage) -> wire::ServerMessage {
         ServerMessage::Revoked { reason } => Kind::Revoked(wire::Revoked { reason: cut(reason) }),
         ServerMessage::HeartbeatAck { server_time } => {
             Kind::HeartbeatAck(wire::HeartbeatAck { server_time: Some(timestamp_to_wire(*server_time)) })
+        }
+        ServerMessage::EvidenceAck { evaluation } => {
+            Kind::EvidenceAck(wire::EvidenceAck { evaluation: evaluation.get() })
+        }
+        ServerMessage::SweepNow { spread } => {
+            Kind::SweepNow(wire::SweepNow { spread: Some(duration_to_wire(*spread)) })
         }
     };
     wire::ServerMessage { kind: Some(kind) }
@@ -81,22 +87,30 @@ pub fn server_message_from_wire(message: wire::ServerMessage) -> Result<ServerMe
             timestamp_from_wire(server_time, &path)
                 .map(|server_time| ServerMessage::HeartbeatAck { server_time })
         }
+        Some(Kind::EvidenceAck(wire::EvidenceAck { evaluation })) => {
+            Ok(ServerMessage::EvidenceAck { evaluation: EvaluationId::new(evaluation) })
+        }
+        Some(Kind::SweepNow(wire::SweepNow { spread })) => {
+            let path = root.field("sweep_now").field("spread");
+            ranged(spread, Duration::ZERO..=DAY, &path).map(|spread| ServerMessage::SweepNow { spread })
+        }
     }
 }
 
 fn welcome_to_wire(welcome: &Welcome) -> wire::Welcome {
-    let Welcome { epoch, server_time, tuning, next_sequence, up_to_date } = welcome;
+    let Welcome { epoch, server_time, tuning, next_sequence, up_to_date, wants_evidence } = welcome;
     wire::Welcome {
         epoch: epoch.get(),
         server_time: Some(timestamp_to_wire(*server_time)),
         tuning: Some(tuning_to_wire(tuning)),
         next_sequence: next_sequence.get(),
         up_to_date: *up_to_date,
+        wants_evidence: *wants_evidence,
     }
 }
 
 fn welcome_from_wire(welcome: wire::Welcome, path: &Path) -> Result<Welcome, Violations> {
-    let wire::Welcome { epoch, server_time, tuning, next_sequence, up_to_date } = welcome;
+    let wire::Welcome { epoch, server_time, tuning, next_sequence, up_to_date, wants_evidence } = welcome;
     let mut findings = Findings::default();
     let server_time = findings.keep(timestamp_from_wire(server_time, &path.field("server_time")));
     let tuning = findings.keep(tuning_from_wire(tuning, &path.field("tuning")));
@@ -106,6 +120,7 @@ fn welcome_from_wire(welcome: wire::Welcome, path: &Path) -> Result<Welcome, Vio
         tuning,
         next_sequence: Sequence::new(next_sequence),
         up_to_date,
+        wants_evidence,
     }))
 }
 
@@ -117,6 +132,7 @@ fn tuning_to_wire(tuning: &Tuning) -> wire::Tuning {
         ping_interval,
         report_batch,
         evaluation_spread,
+        sweep_interval,
     } = tuning;
     wire::Tuning {
         heartbeat_interval: Some(duration_to_wire(*heartbeat_interval)),
@@ -125,6 +141,7 @@ fn tuning_to_wire(tuning: &Tuning) -> wire::Tuning {
         ping_interval: Some(duration_to_wire(*ping_interval)),
         report_batch: saturated(*report_batch),
         evaluation_spread: Some(duration_to_wire(*evaluation_spread)),
+        sweep_interval: sweep_interval.map(duration_to_wire),
     }
 }
 
@@ -136,6 +153,7 @@ fn tuning_from_wire(tuning: Option<wire::Tuning>, path: &Path) -> Result<Tuning,
         ping_interval,
         report_batch,
         evaluation_spread,
+        sweep_interval,
     }) = tuning
     else {
         return Err(Violations::one(path, "is missing"));
@@ -147,6 +165,10 @@ fn tuning_from_wire(tuning: Option<wire::Tuning>, path: &Path) -> Result<Tuning,
     let max_backoff = time(max_backoff, SECOND..=HOUR, "max_backoff");
     let ping_interval = time(ping_interval, 10 * SECOND..=HOUR, "ping_interval");
     let evaluation_spread = time(evaluation_spread, Duration::ZERO..=MINUTE, "evaluation_spread");
+    let sweep_interval = match sweep_interval {
+        None => Some(None),
+        some => time(some, MINUTE..=7 * DAY, "sweep_interval").map(Some),
+    };
     let report_batch = report_batch as usize;
     if !(1..=MAX_REPORT_BATCH).contains(&report_batch) {
         let message = format!("{report_batch} is out of range (1 to {MAX_REPORT_BATCH})");
@@ -160,6 +182,7 @@ fn tuning_from_wire(tuning: Option<wire::Tuning>, path: &Path) -> Result<Tuning,
             ping_interval: ping_interval?,
             report_batch,
             evaluation_spread: evaluation_spread?,
+            sweep_interval: sweep_interval?,
         })
     })();
     findings.finish(tuning)

@@ -52,6 +52,7 @@ pub(super) fn detail_to_wire(view: &AgentView, history: &[Reported]) -> wire::Ag
         certificate_expires_at: Some(timestamp_to_wire(agent.certificate_expires_at)),
         history: history.iter().map(reported_to_wire).collect(),
         n_history_lost: agent.n_history_lost,
+        n_flips_last_hour: 0,
     }
 }
 

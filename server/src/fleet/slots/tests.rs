@@ -24,6 +24,7 @@ fn welcomed(now: Instant) -> Slots {
         tuning: Tuning::default(),
         next_sequence: Sequence::new(3),
         up_to_date: false,
+        wants_evidence: false,
     };
     slots.welcome(outbox(1), welcome, now);
     assert!(matches!(slots.take(now), Next::Message(ServerMessage::Welcome(_))));

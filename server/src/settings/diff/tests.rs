@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
+use landmark_proto::location_rules::RecheckInterval;
 use landmark_proto::port::{Port, Ports};
-use landmark_proto::settings::RecheckInterval;
 
 use super::*;
 
@@ -12,12 +12,10 @@ fn settings(enabled: bool, servers: &[(&str, &[u32])]) -> Settings {
             host: host.parse().unwrap(),
             ports: Ports::new(numbers.iter().map(|number| Port::try_from(*number).unwrap()).collect())
                 .unwrap(),
+            probe: landmark_proto::reference_server::Probe::Tcp,
         })
         .collect();
-    Settings {
-        reference_servers: ReferenceServerList::new(enabled, servers).unwrap(),
-        location: LocationRules::default(),
-    }
+    Settings { reference_servers: ReferenceServerList::new(enabled, servers).unwrap(), ..Settings::default() }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use landmark_proto::reference_server::Probe;
 use proptest::prelude::*;
 
 use super::*;
 
 fn server(host: &str, numbers: &[u32]) -> ReferenceServer {
-    ReferenceServer { host: host.parse().unwrap(), ports: ports(numbers) }
+    ReferenceServer { host: host.parse().unwrap(), ports: ports(numbers), probe: Probe::Tcp }
 }
 
 fn ports(numbers: &[u32]) -> Ports {
@@ -255,7 +256,7 @@ fn any_ports() -> impl Strategy<Value = Ports> {
 }
 
 fn any_server() -> impl Strategy<Value = ReferenceServer> {
-    (any_host(), any_ports()).prop_map(|(host, ports)| ReferenceServer { host, ports })
+    (any_host(), any_ports()).prop_map(|(host, ports)| ReferenceServer { host, ports, probe: Probe::Tcp })
 }
 
 fn any_removal() -> impl Strategy<Value = Removal> {

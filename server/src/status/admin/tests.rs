@@ -101,6 +101,7 @@ fn a_status_always_fits_into_the_headers_that_clients_accept() {
             .map(|n| ReferenceServer {
                 host: format!("reference-server-{n}.headquarters.example").parse().unwrap(),
                 ports: ports.clone(),
+                probe: landmark_proto::reference_server::Probe::Tcp,
             })
             .collect();
         let settings = landmark_proto::settings::Settings {

@@ -30,7 +30,7 @@ pub(crate) struct Entry {
 impl From<Entry> for wire::ReferenceServer {
     fn from(entry: Entry) -> Self {
         let Entry { host, ports } = entry;
-        Self { host, ports }
+        Self { host, ports, tls: None }
     }
 }
 
@@ -39,11 +39,16 @@ impl From<Edit> for wire::Edit {
         use kind::Kind;
         let kind = match edit {
             Edit::Add { entry: Entry { host, ports }, position } => {
-                Kind::AddReferenceServer(kind::AddReferenceServer { host, ports, position })
+                Kind::AddReferenceServer(kind::AddReferenceServer { host, ports, position, tls: None })
             }
             Edit::Change { host, new_host, new_ports } => {
                 let new_host = new_host.unwrap_or_default();
-                Kind::EditReferenceServer(kind::EditReferenceServer { host, new_host, new_ports })
+                Kind::EditReferenceServer(kind::EditReferenceServer {
+                    host,
+                    new_host,
+                    new_ports,
+                    new_tls: None,
+                })
             }
             Edit::Move { host, position } => {
                 Kind::MoveReferenceServer(kind::MoveReferenceServer { host, position })
@@ -61,6 +66,7 @@ impl From<Edit> for wire::Edit {
                 Kind::SetLocationRules(kind::SetLocationRules {
                     server_connection: server_connection.map(|meaning| meaning.to_wire().into()),
                     recheck_interval: recheck_interval.map(duration_to_wire),
+                    ..kind::SetLocationRules::default()
                 })
             }
         };

@@ -97,6 +97,7 @@ pub(crate) fn sheet(detail: &AgentDetail, paper: &Paper) -> String {
         certificate_expires_at,
         history,
         n_history_lost,
+        n_flips_last_hour,
     } = detail;
     let since = |time: Option<Timestamp>| time.map(|time| format!(", since {}", paper.moment(Some(time))));
     let with_since =
@@ -109,6 +110,10 @@ pub(crate) fn sheet(detail: &AgentDetail, paper: &Paper) -> String {
         ("address", peer_address.clone()),
         ("location", with_since(agent.location.map(|word| word.to_string()), agent.location_since)),
         ("reason", agent.basis.as_ref().map(ToString::to_string)),
+        (
+            "flapping",
+            (*n_flips_last_hour > 1).then(|| format!("{n_flips_last_hour} changes in the last hour")),
+        ),
         ("reported", agent.location_reported_at.map(|time| paper.moment(Some(time)))),
         ("assignment", Some(holds(agent))),
         ("policy", agent.enforcement.as_ref().map(|status| policy(status, paper))),

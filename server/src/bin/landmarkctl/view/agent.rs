@@ -41,6 +41,7 @@ pub(crate) struct AgentDetail {
     /// Newest first.
     pub(crate) history: Vec<HistoryRecord>,
     pub(crate) n_history_lost: u64,
+    pub(crate) n_flips_last_hour: u32,
 }
 
 /// Whether a session stands.
@@ -126,6 +127,10 @@ pub(crate) enum Trigger {
     Recheck,
     ServerRequest,
     LocalRequest,
+    NetworkChange,
+    ResolverChange,
+    Wake,
+    Confirmation,
 }
 
 /// One line of `agents watch`.
@@ -181,6 +186,10 @@ impl fmt::Display for Trigger {
             Self::Recheck => "recheck",
             Self::ServerRequest => "asked by the server",
             Self::LocalRequest => "asked on the machine",
+            Self::NetworkChange => "network change",
+            Self::ResolverChange => "resolver change",
+            Self::Wake => "wake from sleep",
+            Self::Confirmation => "confirmation",
         })
     }
 }
@@ -195,6 +204,10 @@ impl Trigger {
             Ok(wire::Trigger::Recheck) => Some(Self::Recheck),
             Ok(wire::Trigger::ServerRequest) => Some(Self::ServerRequest),
             Ok(wire::Trigger::LocalRequest) => Some(Self::LocalRequest),
+            Ok(wire::Trigger::NetworkChange) => Some(Self::NetworkChange),
+            Ok(wire::Trigger::ResolverChange) => Some(Self::ResolverChange),
+            Ok(wire::Trigger::Wake) => Some(Self::Wake),
+            Ok(wire::Trigger::Confirmation) => Some(Self::Confirmation),
             Ok(wire::Trigger::Unspecified) | Err(_) => None,
         }
     }
@@ -295,6 +308,7 @@ impl From<wire::AgentDetail> for AgentDetail {
             certificate_expires_at,
             history,
             n_history_lost,
+            n_flips_last_hour,
         } = detail;
         Self {
             agent: agent.unwrap_or_default().into(),
@@ -304,6 +318,7 @@ impl From<wire::AgentDetail> for AgentDetail {
             certificate_expires_at: super::time(certificate_expires_at),
             history: history.into_iter().map(HistoryRecord::from).collect(),
             n_history_lost,
+            n_flips_last_hour,
         }
     }
 }
@@ -321,6 +336,7 @@ impl From<wire::LocationHistory> for HistoryRecord {
             revision,
             evaluation,
             decided_in,
+            n_flips: _,
         } = report.unwrap_or_default();
         Self {
             at: super::time(at),

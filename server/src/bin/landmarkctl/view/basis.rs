@@ -1,8 +1,11 @@
 //! Where a machine is, and why.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use landmark_proto::convert::location::basis_from_wire;
 use landmark_proto::location;
+use landmark_proto::violation::Path;
 use landmark_proto::wire;
 use serde::{Serialize, Serializer};
 
@@ -53,23 +56,7 @@ pub(crate) struct Basis(location::Basis);
 
 impl Basis {
     pub(super) fn read(basis: wire::Basis) -> Option<Self> {
-        use wire::basis::Kind;
-        let basis = match basis.kind? {
-            Kind::ManagementServer(wire::basis::ManagementServer {}) => location::Basis::ManagementServer,
-            Kind::ReferenceServer(wire::basis::ReferenceServerAnswered { host, port, position }) => {
-                location::Basis::ReferenceServer {
-                    host: host.parse().ok()?,
-                    port: port.try_into().ok()?,
-                    position: usize::try_from(position).ok()?,
-                }
-            }
-            Kind::NoneReachable(wire::basis::NoneReachable { attempts }) => {
-                location::Basis::NoneReachable { n_attempts: usize::try_from(attempts).ok()? }
-            }
-            Kind::ListDisabled(wire::basis::ListDisabled {}) => location::Basis::ListDisabled,
-            Kind::NoAssignment(wire::basis::NoAssignment {}) => location::Basis::NoAssignment,
-        };
-        Some(Self(basis))
+        basis_from_wire(Some(basis), &Path::root()).ok().map(Self)
     }
 }
 
@@ -87,8 +74,11 @@ impl Serialize for Basis {
             ManagementServer,
             ReferenceServer { host: String, port: u16, position: usize },
             NoneReachable { n_attempts: usize },
+            TooFewAnswered { n_answered: usize, n_required: usize, n_attempts: usize },
             ListDisabled,
             NoAssignment,
+            Gateway { address: IpAddr, mac: Option<String>, position: usize },
+            NoGateway { seen: Option<IpAddr> },
         }
         match &self.0 {
             location::Basis::ManagementServer => Document::ManagementServer,
@@ -100,6 +90,16 @@ impl Serialize for Basis {
             }
             location::Basis::ListDisabled => Document::ListDisabled,
             location::Basis::NoAssignment => Document::NoAssignment,
+            location::Basis::TooFewAnswered { n_answered, n_required, n_attempts } => {
+                let (n_answered, n_required, n_attempts) = (*n_answered, *n_required, *n_attempts);
+                Document::TooFewAnswered { n_answered, n_required, n_attempts }
+            }
+            location::Basis::Gateway { address, mac, position } => Document::Gateway {
+                address: *address,
+                mac: mac.map(|mac| mac.to_string()),
+                position: position + 1,
+            },
+            location::Basis::NoGateway { seen } => Document::NoGateway { seen: *seen },
         }
         .serialize(serializer)
     }

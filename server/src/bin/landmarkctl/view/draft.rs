@@ -103,12 +103,12 @@ impl From<wire::Draft> for Draft {
 
 impl From<wire::Settings> for Settings {
     fn from(settings: wire::Settings) -> Self {
-        let wire::Settings { reference_servers, location } = settings;
+        let wire::Settings { reference_servers, location, gateways: _ } = settings;
         let wire::ReferenceServerList { enabled, servers } = reference_servers.unwrap_or_default();
         let servers = servers
             .into_iter()
             .zip(1..)
-            .map(|(wire::ReferenceServer { host, ports }, position)| ReferenceServer {
+            .map(|(wire::ReferenceServer { host, ports, tls: _ }, position)| ReferenceServer {
                 position,
                 host,
                 ports,
@@ -123,7 +123,7 @@ impl From<wire::Settings> for Settings {
 
 impl From<wire::LocationRules> for LocationRules {
     fn from(rules: wire::LocationRules) -> Self {
-        let wire::LocationRules { server_connection, recheck_interval } = rules;
+        let wire::LocationRules { server_connection, recheck_interval, .. } = rules;
         Self {
             server_connection: match wire::ServerConnection::try_from(server_connection) {
                 Ok(wire::ServerConnection::MeansInternal) => Some(ServerConnection::MeansInternal),

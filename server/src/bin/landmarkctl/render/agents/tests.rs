@@ -112,6 +112,7 @@ fn the_sheet_of_an_agent_tells_a_rejection_and_its_history() {
             still_held_revision: Some(6),
         }),
         n_history_lost: 12,
+        n_flips_last_hour: 0,
         ..wire::AgentDetail {
             agent: Some(wire::Agent {
                 assignment_state: wire::AssignmentState::Rejected.into(),
