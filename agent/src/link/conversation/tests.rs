@@ -21,6 +21,7 @@ fn conversation(now: Instant) -> Conversation {
         tuning: Tuning::default(),
         next_sequence: Sequence::new(5),
         up_to_date: true,
+        wants_evidence: false,
     };
     Conversation::new(&welcome, Sequence::new(5), Memory::default(), now, share())
 }
