@@ -1,8 +1,8 @@
 //! The harness of the tests that cross crates: real processes, real reference servers, and what a user would see of them.
 //!
 //! ```text
-//! scratch ─► ports ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
-//!                              └─► fleet (server, agents, landmarkctl)
+//! scratch ─► ports, place ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
+//!                                     └─► fleet (server, agents, landmarkctl)
 //! wait: until it is as expected     skip, tmpfs: what not every machine allows     grpc, peer: without our programs
 //! ```
 //!
@@ -12,6 +12,7 @@
 pub mod scratch;
 
 pub mod binaries;
+pub mod place;
 pub mod ports;
 pub mod process;
 
