@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! scratch ─► ports, place ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
-//!                                     └─► fleet (server, agents, landmarkctl)
+//!                                     ├─► fleet (server, agents, landmarkctl)
+//!                                     └─► lab (a company, a home and a café of network namespaces)
 //! wait: until it is as expected     skip, tmpfs: what not every machine allows     grpc, peer: without our programs
 //! ```
 //!
@@ -17,6 +18,7 @@ pub mod ports;
 pub mod process;
 
 pub mod fleet;
+pub mod lab;
 pub mod reference;
 
 pub mod grpc;
