@@ -106,6 +106,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         tuning: link.tuning.clone(),
         changes: network.changes(),
     };
+    let watched = network.watched();
     let options = Options { allow_loopback: config.allow_loopback, boot_id: machine.boot_id };
     let (location, reports, location_task) = location::channel(inputs, network, &options);
     let inputs =
@@ -122,6 +123,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         link: link.status.clone(),
         enforcement: enforcement.clone(),
         outbox: outbox.status(),
+        watched,
     };
     let parties = Parties {
         machine,

@@ -60,6 +60,7 @@ mod tried;
 
 use std::time::{Duration, SystemTime};
 
+use landmark_proto::hysteresis::Standing as Ground;
 use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::{Trigger, Verdict};
 
@@ -91,6 +92,8 @@ pub struct Decided {
     pub decided_in: Duration,
     /// Changes between internal and external in the last hour.
     pub n_flips: u32,
+    /// What was found instead, and what stands against it, where hysteresis holds it back.
+    pub held_back: Option<(Verdict, Ground)>,
 }
 
 /// How final a verdict is.
