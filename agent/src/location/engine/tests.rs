@@ -6,10 +6,10 @@ use landmark_proto::convert::evidence::{from_wire, to_wire};
 use landmark_proto::evidence::{Outcome, replay};
 use landmark_proto::ids::BootId;
 use landmark_proto::location::{Basis, Location};
+use landmark_proto::location_rules::{LocationRules, RecheckInterval, ServerConnection};
 use landmark_proto::port::Ports;
 use landmark_proto::reference_server::ReferenceServer;
 use landmark_proto::revision::{Digest, Revision};
-use landmark_proto::location_rules::{LocationRules, RecheckInterval, ServerConnection};
 use proptest::prelude::*;
 use uuid::Uuid;
 

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 use landmark_proto::evidence::replay;
 use landmark_proto::ids::{BootId, EvaluationId};
 use landmark_proto::location::Trigger;
+use landmark_proto::location_rules::{LocationRules, ServerConnection};
 use landmark_proto::port::Ports;
 use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
 use landmark_proto::revision::{Digest, Held, Revision};
-use landmark_proto::location_rules::{LocationRules, ServerConnection};
 use uuid::Uuid;
 
 use super::*;
