@@ -20,6 +20,8 @@ mod platform;
 
 pub mod ledger;
 
+pub mod network;
+
 pub mod location;
 
 pub mod policy;

@@ -70,6 +70,12 @@ pub(crate) fn since_boot() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
+/// Since the machine booted, without sleep.
+pub(crate) fn awake() -> Duration {
+    // As above, of CLOCK_MONOTONIC.
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+}
+
 /// The number of the interface with this name.
 ///
 /// # Errors

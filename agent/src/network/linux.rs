@@ -1,0 +1,54 @@
+//! Linux: rtnetlink(7), inotify(7), timerfd_create(2).
+
+mod files;
+mod gateways;
+mod kind;
+mod message;
+mod provoke;
+mod readable;
+mod request;
+mod routes;
+mod snapshot;
+mod socket;
+mod task;
+mod timer;
+
+use std::io;
+use std::net::SocketAddr;
+
+use landmark_proto::network::{DefaultRoute, Interface};
+use tokio::task::spawn_blocking;
+use tracing::debug;
+
+use super::NetworkError;
+
+pub(super) use self::provoke::provoke;
+pub(super) use self::task::run;
+
+/// What glibc resolves by, and, for a machine whose resolv.conf only names systemd-resolved on loopback, what that one goes
+/// by.
+pub(super) const RESOLVER_FILES: [&str; 4] =
+    ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/run/systemd/resolve/resolv.conf"];
+
+pub(super) async fn default_routes() -> Result<Vec<DefaultRoute>, NetworkError> {
+    ask("read the default routes", routes::default_routes).await
+}
+
+pub(super) async fn egress(local: SocketAddr, remote: SocketAddr) -> Option<Interface> {
+    match ask("find the way of a connection", move || routes::egress(local, remote)).await {
+        Ok(interface) => interface,
+        Err(error) => {
+            debug!(%local, %remote, error = %landmark_daemon::error::Chain(&error), "no egress interface");
+            None
+        }
+    }
+}
+
+/// Asks the kernel where it may block.
+async fn ask<T: Send + 'static>(
+    doing: &'static str,
+    question: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, NetworkError> {
+    let answer = spawn_blocking(question).await.map_err(NetworkError::Ask)?;
+    answer.map_err(|source| NetworkError::Kernel { doing, source })
+}
