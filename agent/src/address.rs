@@ -40,15 +40,6 @@ pub enum InvalidServerAddress {
     },
 }
 
-/// A host with its ports, as people write it: `10.1.1.5:80, 443` or `[::1]:80`.
-pub(crate) fn place(host: &Host, ports: &[Port]) -> String {
-    let ports = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    match host {
-        Host::V6(..) => format!("[{host}]:{ports}"),
-        Host::V4(_) | Host::Name(_) => format!("{host}:{ports}"),
-    }
-}
-
 impl FromStr for ServerAddress {
     type Err = InvalidServerAddress;
 

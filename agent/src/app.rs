@@ -35,6 +35,7 @@ use crate::link::session::Parties;
 use crate::link::task::{Dialling, LinkTask, LinkTaskError};
 use crate::location::{self, Inputs, Options};
 use crate::machine::Machine;
+use crate::network;
 use crate::outbox::disk::FileDisk;
 use crate::outbox::task::OutboxHandle;
 use crate::outbox::{self, Found, Outbox};
@@ -98,9 +99,15 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
     let (ledger, ledger_task) = ledger::task::channel(ledger);
     let (outbox, outbox_task) = outbox::task::channel(outbox, found);
     let (link, link_task) = link::task::channel(Dialling { connector, identity, addresses });
-    let inputs = Inputs { link: link.state.clone(), held: ledger.held(), tuning: link.tuning.clone() };
+    let (network, network_task) = network::channel(network::Options::default());
+    let inputs = Inputs {
+        link: link.state.clone(),
+        held: ledger.held(),
+        tuning: link.tuning.clone(),
+        changes: network.changes(),
+    };
     let options = Options { allow_loopback: config.allow_loopback, boot_id: machine.boot_id };
-    let (location, reports, location_task) = location::channel(inputs, &options);
+    let (location, reports, location_task) = location::channel(inputs, network, &options);
     let inputs =
         enforce::task::Inputs { held: ledger.held(), decided: location.decided(), stop: stop.clone() };
     let (enforcement, enforce_task) = enforce::task::channel(config.enforce.clone(), inputs);
@@ -126,6 +133,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
     };
     tasks.spawn("ledger", ledger_task.run());
     tasks.spawn("outbox", outbox_task.run());
+    tasks.spawn("network", network_task.run(stop.clone()));
     tasks.spawn("location", location_task.run(stop.clone()));
     tasks.spawn("history", record(reports, outbox));
     tasks.spawn("enforcement", enforce_task.run());

@@ -14,7 +14,6 @@
 //! answers, [`client`] asks, [`socket`] finds the way even where its path is too long for the system.
 
 pub mod client;
-pub mod evidence;
 pub mod server;
 pub mod socket;
 pub mod status;

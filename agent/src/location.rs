@@ -46,7 +46,8 @@
 
 mod clock;
 mod engine;
-pub mod explain;
+mod flips;
+mod gateway;
 mod probe;
 mod race;
 mod record;
@@ -85,6 +86,8 @@ pub struct Decided {
     pub since_boot: Duration,
     /// From the first trigger to the verdict.
     pub decided_in: Duration,
+    /// Changes between internal and external in the last hour.
+    pub n_flips: u32,
 }
 
 /// How final a verdict is.

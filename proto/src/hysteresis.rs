@@ -38,14 +38,17 @@ pub fn contradicts(standing: &Verdict, finding: &Verdict) -> bool {
     matches!((standing.location, finding.location), (Internal, External) | (External, Internal))
 }
 
-fn suffices(rules: Hysteresis, standing: &Standing, finding: &Verdict) -> bool {
-    let Hysteresis { confirmations_to_internal, confirmations_to_external, minimum_dwell } = rules;
-    let wanted = match (finding.location, &finding.basis) {
+/// How many findings in a row it takes to change the location to what this one says.
+pub fn confirmations(rules: Hysteresis, finding: &Verdict) -> u32 {
+    match (finding.location, &finding.basis) {
         (_, Basis::ManagementServer) => 1,
-        (Location::Internal, _) => confirmations_to_internal.get(),
-        (Location::External | Location::Unknown, _) => confirmations_to_external.get(),
-    };
-    standing.n_contradictions >= wanted && standing.dwelt >= minimum_dwell.get()
+        (Location::Internal, _) => rules.confirmations_to_internal.get(),
+        (Location::External | Location::Unknown, _) => rules.confirmations_to_external.get(),
+    }
+}
+
+fn suffices(rules: Hysteresis, standing: &Standing, finding: &Verdict) -> bool {
+    standing.n_contradictions >= confirmations(rules, finding) && standing.dwelt >= rules.minimum_dwell.get()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod codec;
 pub mod convert;
 pub mod decision;
 pub mod evidence;
+pub mod explain;
 pub mod gateway;
 pub mod host;
 pub mod hysteresis;

@@ -127,6 +127,15 @@ pub struct Target<'a> {
     pub probe: &'a Probe,
 }
 
+/// A host with its ports, as people write it: `10.1.1.5:80, 443` or `[::1]:80`.
+pub fn place(host: &Host, ports: &[Port]) -> String {
+    let ports = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match host {
+        Host::V6(..) => format!("[{host}]:{ports}"),
+        Host::V4(_) | Host::Name(_) => format!("{host}:{ports}"),
+    }
+}
+
 /// Not a list.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidList {

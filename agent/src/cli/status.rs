@@ -287,6 +287,7 @@ fn trigger_in_words(word: &str) -> String {
         "assignment" => "new assignment".to_owned(),
         "server_request" => "asked by the server".to_owned(),
         "local_request" => "asked on this machine".to_owned(),
+        "wake" => "wake from sleep".to_owned(),
         other => other.replace('_', " "),
     }
 }

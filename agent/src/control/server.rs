@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
+use landmark_proto::explain::{self, document};
 use landmark_proto::message::EnforcementStatus;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -15,13 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::evidence::document;
 use super::status::{Parts, Who, decided_document, of_running};
 use super::{Answer, Ask, Explanation, Request, Response, VERSION};
 use crate::ledger::refused::Refused;
 use crate::ledger::{Accepted, Damage};
 use crate::link::task::LinkStatus;
-use crate::location::{Asked, Decided, LocationHandle, MAX_RECORDS, explain};
+use crate::location::{Asked, Decided, LocationHandle, MAX_RECORDS};
 use crate::outbox::OutboxStatus;
 
 /// People and their scripts; each connection asks one thing.

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use landmark_proto::location::{Basis, LinkState, Location, Trigger};
+use landmark_proto::explain::words::{self, BasisDocument, link_state, location, time};
+use landmark_proto::location::Location;
 use landmark_proto::message::{EnforcementState, EnforcementStatus, RejectionCode};
 use serde::Serialize;
 
@@ -58,32 +59,6 @@ pub struct Status {
     pub outbox: Option<OutboxDocument>,
     /// Files of the ledger that could not be used at the start.
     pub ledger_damage: Vec<String>,
-}
-
-/// Why a machine is where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum BasisDocument {
-    /// The link stands.
-    ManagementServer,
-    /// This one answered.
-    ReferenceServer {
-        /// As on the list.
-        host: String,
-        /// That answered.
-        port: u16,
-        /// From 1, as people count.
-        position: usize,
-    },
-    /// Nobody answered.
-    NoneReachable {
-        /// (server, port) pairs that were tried.
-        n_attempts: usize,
-    },
-    /// Disabled or empty.
-    ListDisabled,
-    /// Nothing is held.
-    NoAssignment,
 }
 
 /// The evaluation that a location rests on.
@@ -230,7 +205,7 @@ pub fn of_running(parts: &Parts<'_>) -> Status {
     status.started_at = time(parts.started_at);
     if let Some(decided) = parts.decided {
         status.location = location(decided.verdict.location);
-        status.basis = Some(basis(&decided.verdict.basis));
+        status.basis = Some(BasisDocument::from(&decided.verdict.basis));
         status.why = Some(decided.verdict.basis.to_string());
         status.decided = Some(decided_document(decided));
     }
@@ -274,63 +249,11 @@ pub fn decided_document(decided: &Decided) -> DecidedDocument {
     DecidedDocument {
         evaluation: decided.evaluation.get(),
         at: time(decided.at),
-        triggers: decided.triggers.iter().map(|trigger| trigger_word(*trigger)).collect(),
+        triggers: decided.triggers.iter().map(|trigger| words::trigger(*trigger)).collect(),
         decided_in_ms: decided.decided_in.as_secs_f64() * 1_000.0,
         is_provisional: decided.standing == Standing::Provisional,
         revision: decided.accepted.as_ref().map(|accepted| accepted.held().revision.get()),
     }
-}
-
-/// Why a machine is where it is.
-pub fn basis(basis: &Basis) -> BasisDocument {
-    match basis {
-        Basis::ManagementServer => BasisDocument::ManagementServer,
-        Basis::ReferenceServer { host, port, position } => BasisDocument::ReferenceServer {
-            host: host.to_string(),
-            port: port.get(),
-            position: position + 1,
-        },
-        Basis::NoneReachable { n_attempts } => BasisDocument::NoneReachable { n_attempts: *n_attempts },
-        Basis::ListDisabled => BasisDocument::ListDisabled,
-        Basis::NoAssignment => BasisDocument::NoAssignment,
-    }
-}
-
-/// The word for a location.
-pub fn location(location: Location) -> &'static str {
-    match location {
-        Location::Internal => "internal",
-        Location::External => "external",
-        Location::Unknown => "unknown",
-    }
-}
-
-/// The word for the state of a link.
-pub fn link_state(state: LinkState) -> &'static str {
-    match state {
-        LinkState::Connected => "connected",
-        LinkState::Lost => "lost",
-    }
-}
-
-/// The word for what made an agent look.
-pub fn trigger_word(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::Start => "start",
-        Trigger::LinkLost => "link_lost",
-        Trigger::LinkConnected => "link_connected",
-        Trigger::Assignment => "assignment",
-        Trigger::Recheck => "recheck",
-        Trigger::ServerRequest => "server_request",
-        Trigger::LocalRequest => "local_request",
-    }
-}
-
-/// `None` for a time that no calendar has.
-pub fn time(time: SystemTime) -> Option<Timestamp> {
-    let time = Timestamp::try_from(time).ok()?;
-    // Nobody reads nanoseconds.
-    time.round(jiff::Unit::Millisecond).ok()
 }
 
 fn refused(Refused { offered, code, complaints, at }: &Refused) -> RefusedDocument {

@@ -7,11 +7,10 @@ use std::fmt;
 use std::time::SystemTime;
 
 use landmark_proto::message::{Assignment, Rejection, RejectionCode};
+use landmark_proto::reference_server::place;
 use landmark_proto::revision::Held;
 use landmark_proto::settings::Settings;
 use landmark_proto::violation::Violation;
-
-use crate::address::place;
 
 /// What the path of an entry of the list begins with.
 const SERVERS: &str = "reference_servers.servers[";

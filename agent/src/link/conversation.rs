@@ -118,6 +118,7 @@ impl Conversation {
                 self.unanswered_since = None;
                 None
             }
+            ServerMessage::EvidenceAck { .. } | ServerMessage::SweepNow { .. } => None,
         }
     }
 

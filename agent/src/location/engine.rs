@@ -3,28 +3,38 @@
 //! Pure: it is told what happened and when, and answers with what to do. It must not know sockets, disks or who listens.
 //!
 //! - An event while idle starts an evaluation at once, but not within [`COALESCE`] of the last start: then at the end of
-//!   that time, so that events within it make one evaluation.
+//!   that time, so that events within it make one evaluation. A change of the network comes in pieces (the address before
+//!   its route): its evaluation waits for the others.
 //! - Events while an evaluation has no verdict yet make exactly one more after it.
 //! - An evaluation whose verdict is given and that is still settling does not hold up the next one: what it had under
 //!   way is not needed any more, and its record is closed.
 //! - A link that connects, where that means internal, ends an evaluation without a verdict at once.
-//! - While probing decides, the last word is looked at again after the recheck interval, counted from the last
-//!   evaluation's end.
+//! - While something must be looked at to decide, the last word is looked at again after the recheck interval, counted
+//!   from the last evaluation's end; a finding that hysteresis holds back, when it may be confirmed.
 //! - A wait exists to spread the probes of a fleet: an evaluation that will not probe never waits, nor does the first.
+
+mod ground;
+mod running;
 
 use std::time::Duration;
 
-use landmark_proto::decision::{Decision, decide, probed};
+use landmark_proto::decision::{Decision, counts, decide};
 use landmark_proto::host::Host;
+use landmark_proto::hysteresis::Standing;
 use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::{LinkState, Trigger, Verdict};
+use landmark_proto::location_rules::Tunnels;
+use landmark_proto::network::DefaultRoute;
 use landmark_proto::port::Port;
 use landmark_proto::reference_server::ReferenceServerList;
 use landmark_proto::revision::Held;
 use landmark_proto::settings::Settings;
 
+use self::ground::Ground;
+use self::running::{Look, Running};
 use super::clock::Moment;
-use super::race::{self, Race, State};
+use super::flips::Flips;
+use super::race::{self, Course, Race};
 use super::tried::{Ended, Tried};
 
 /// Events this close together have one cause (a cable pulled takes the link, the route and the address); waiting longer
@@ -53,6 +63,8 @@ pub(crate) enum Event<A> {
     Wanted(Trigger),
     /// An attempt of the running evaluation ended.
     Ended(usize, Ended),
+    /// The default routes that the running evaluation asked for.
+    Routes(Vec<DefaultRoute>),
     /// Time passed.
     Tick,
 }
@@ -66,6 +78,8 @@ pub(crate) enum Action<A> {
     Start(usize),
     /// Drop this attempt.
     Cancel(usize),
+    /// Read the default routes, and tell them.
+    ReadRoutes,
     /// The verdict is given; only its deciding entry may still change.
     Give(Given<A>),
     /// The evaluation is over: drop all its attempts. Its verdict is given with this, unless it was given before.
@@ -85,6 +99,8 @@ pub(crate) struct Given<A> {
     pub(crate) verdict: Verdict,
     /// From the first trigger to the verdict.
     pub(crate) decided_in: Duration,
+    /// Changes of location in the last hour.
+    pub(crate) n_flips: u32,
 }
 
 /// An evaluation that is over.
@@ -96,6 +112,10 @@ pub(crate) struct Closed<A> {
     pub(crate) link: LinkState,
     /// In list order, up to the last target that was tried.
     pub(crate) attempts: Vec<Tried>,
+    /// What was read under the criterion gateway.
+    pub(crate) routes: Vec<DefaultRoute>,
+    /// What stood before, where hysteresis applied.
+    pub(crate) standing: Option<Standing>,
     /// From the first trigger until the last attempt ended.
     pub(crate) settled_in: Duration,
 }
@@ -107,10 +127,12 @@ pub(crate) struct Engine<A> {
     held: Option<A>,
     pending: Option<Pending>,
     running: Option<Running<A>>,
+    ground: Ground,
+    flips: Flips,
     last_start: Option<Moment>,
     last_end: Moment,
     last_evaluation: EvaluationId,
-    answered_last: Option<(Host, Port)>,
+    answered_last: Vec<(Host, Port)>,
 }
 
 /// An evaluation to come.
@@ -121,17 +143,6 @@ struct Pending {
     ready_at: Moment,
 }
 
-/// An evaluation that probes.
-#[derive(Debug)]
-struct Running<A> {
-    pending: Pending,
-    evaluation: EvaluationId,
-    held: Option<A>,
-    link: LinkState,
-    race: Race,
-    decided_in: Option<Duration>,
-}
-
 impl<A: Assigned> Engine<A> {
     /// Nothing is evaluated until something happens.
     pub(crate) fn new(link: LinkState, held: Option<A>) -> Self {
@@ -140,10 +151,12 @@ impl<A: Assigned> Engine<A> {
             held,
             pending: None,
             running: None,
+            ground: Ground::default(),
+            flips: Flips::default(),
             last_start: None,
             last_end: Moment::default(),
             last_evaluation: EvaluationId::default(),
-            answered_last: None,
+            answered_last: Vec::new(),
         }
     }
 
@@ -165,13 +178,19 @@ impl<A: Assigned> Engine<A> {
                 self.held = held;
                 self.want(now, Trigger::Assignment, wait);
             }
-            Event::Wanted(trigger) => self.want(now, trigger, Duration::ZERO),
+            Event::Wanted(trigger) => self.wanted(now, trigger),
             Event::Ended(index, ended) => {
-                self.race_on(now, |race| race.ended(now, index, ended), &mut actions);
+                let tunnels = self.running.as_ref().map_or(Tunnels::default(), Running::tunnels);
+                let counts = counts(tunnels, ended.outcome, ended.interface.as_ref());
+                self.look_on(now, |look| look.ended(now, index, ended, counts), &mut actions);
             }
+            Event::Routes(routes) => self.look_on(now, |look| look.read(routes), &mut actions),
             Event::Tick => {}
         }
-        self.race_on(now, |race| race.start_due(now), &mut actions);
+        self.look_on(now, |look| look.start_due(now), &mut actions);
+        if self.confirm_at().is_some_and(|at| at <= now) {
+            self.want(now, Trigger::Confirmation, Duration::ZERO);
+        }
         if self.recheck_at().is_some_and(|at| at <= now) {
             self.want(now, Trigger::Recheck, Duration::ZERO);
         }
@@ -183,8 +202,8 @@ impl<A: Assigned> Engine<A> {
 
     /// When to send [`Event::Tick`], if nothing happens before.
     pub(crate) fn wake_at(&mut self) -> Option<Moment> {
-        let race = self.running.as_mut().and_then(|running| running.race.wake_at());
-        [race, self.start_at(), self.recheck_at()].into_iter().flatten().min()
+        let look = self.running.as_mut().and_then(|running| running.look.wake_at());
+        [look, self.start_at(), self.confirm_at(), self.recheck_at()].into_iter().flatten().min()
     }
 
     /// What the running evaluation works on.
@@ -195,47 +214,69 @@ impl<A: Assigned> Engine<A> {
     /// Takes the link's state. Returns whether the verdict of the running evaluation follows from it.
     fn link_is(&mut self, now: Moment, link: LinkState, actions: &mut Vec<Action<A>>) -> bool {
         self.link = link;
-        if let Some(running) = self.running.as_mut().filter(|running| running.decided_in.is_none()) {
+        if let Some(running) = self.running.as_mut().filter(|running| running.is_undecided()) {
             running.link = link;
         }
-        let Some(mut running) = self.running.take_if(|running| running.needs_no_race()) else { return false };
+        let Some(mut running) = self.running.take_if(|running| running.needs_no_look()) else { return false };
         add(&mut running.pending.triggers, Trigger::LinkConnected);
         self.close(now, running, actions);
         true
     }
 
+    fn wanted(&mut self, now: Moment, trigger: Trigger) {
+        if trigger == Trigger::Wake {
+            self.ground.forget();
+        }
+        let is_first = self.last_start.is_none();
+        let comes_in_pieces =
+            matches!(trigger, Trigger::NetworkChange | Trigger::ResolverChange | Trigger::Wake);
+        let ready_at = if comes_in_pieces && !is_first { now + COALESCE } else { now };
+        self.want_at(now, trigger, ready_at);
+    }
+
     fn want(&mut self, now: Moment, trigger: Trigger, wait: Duration) {
         let is_first = self.last_start.is_none();
         let wait = if is_first || !self.would_probe() { Duration::ZERO } else { wait };
-        let pending =
-            self.pending.get_or_insert(Pending { triggers: Vec::new(), first_at: now, ready_at: now + wait });
+        self.want_at(now, trigger, now + wait);
+    }
+
+    fn want_at(&mut self, now: Moment, trigger: Trigger, ready_at: Moment) {
+        let pending = self.pending.get_or_insert(Pending { triggers: Vec::new(), first_at: now, ready_at });
         add(&mut pending.triggers, trigger);
-        pending.ready_at = pending.ready_at.min(now + wait);
+        pending.ready_at = pending.ready_at.min(ready_at);
     }
 
     fn would_probe(&self) -> bool {
         matches!(decide(self.link, self.settings()), Decision::Probe(_))
     }
 
+    fn would_look(&self) -> bool {
+        !matches!(decide(self.link, self.settings()), Decision::Decided(_))
+    }
+
     fn settings(&self) -> Option<&Settings> {
         self.held.as_ref().map(Assigned::settings)
     }
 
+    fn is_idle(&self) -> bool {
+        self.running.is_none() && self.pending.is_none() && self.last_start.is_some()
+    }
+
     fn start_at(&self) -> Option<Moment> {
         let pending = self.pending.as_ref()?;
-        if self.running.as_ref().is_some_and(|running| running.decided_in.is_none()) {
+        if self.running.as_ref().is_some_and(Running::is_undecided) {
             return None;
         }
         let earliest = self.last_start.map_or(pending.ready_at, |start| start + COALESCE);
         Some(pending.ready_at.max(earliest))
     }
 
+    fn confirm_at(&self) -> Option<Moment> {
+        self.ground.confirm_at().filter(|_| self.is_idle())
+    }
+
     fn recheck_at(&self) -> Option<Moment> {
-        if self.running.is_some()
-            || self.pending.is_some()
-            || self.last_start.is_none()
-            || !self.would_probe()
-        {
+        if !self.is_idle() || !self.would_look() {
             return None;
         }
         let interval = self.settings()?.location.recheck_interval;
@@ -251,92 +292,106 @@ impl<A: Assigned> Engine<A> {
         self.last_evaluation = self.last_evaluation.plus(1);
         let evaluation = self.last_evaluation;
         actions.push(Action::Begin(evaluation));
-        // Where the rules need no probe, the race is over no target and ends at once.
-        let (n_targets, answered_last) = match decide(self.link, self.settings()) {
-            Decision::Decided(_) => (0, None),
-            Decision::Probe(list) => (list.targets().count(), self.answered_last_on(list)),
+        let (look, first) = match decide(self.link, self.settings()) {
+            // A race over no target ends at once.
+            Decision::Decided(_) => Look::race(Race::start(now, Course::default())),
+            Decision::Probe(list) => Look::race(Race::start(now, self.course(list))),
+            Decision::ReadRoutes(_) => (Look::Reading, vec![Action::ReadRoutes]),
         };
-        let (race, first) = Race::start(now, n_targets, answered_last);
         let (held, link) = (self.held.clone(), self.link);
-        self.running = Some(Running { pending, evaluation, held, link, race, decided_in: None });
-        self.race_on(now, |_| first, actions);
+        self.running = Some(Running { pending, evaluation, held, link, look, given: None });
+        self.look_on(now, |_| first, actions);
     }
 
-    fn race_on(
-        &mut self,
-        now: Moment,
-        step: impl FnOnce(&mut Race) -> Vec<race::Action>,
-        actions: &mut Vec<Action<A>>,
-    ) {
-        let Some(mut running) = self.running.take() else { return };
-        actions.extend(step(&mut running.race).into_iter().map(Action::from));
-        match running.race.state() {
-            State::Undecided => self.running = Some(running),
-            State::NoneAnswered | State::Answered { settled: true, .. } => self.close(now, running, actions),
-            State::Answered { settled: false, .. } => {
-                if running.decided_in.is_none() {
-                    let given = running.give(now);
-                    self.remember(&running);
-                    actions.push(Action::Give(given));
-                }
-                self.running = Some(running);
-            }
+    fn course(&self, list: &ReferenceServerList) -> Course {
+        let required = self.settings().map_or(1, |settings| settings.location.required_successes.get());
+        let place = |(host, port): &(Host, Port)| {
+            list.targets().position(|target| target.host == host && target.port == *port)
+        };
+        Course {
+            positions: list.targets().map(|target| target.position).collect(),
+            n_required: required,
+            answered_last: self.answered_last.iter().filter_map(place).collect(),
         }
     }
 
+    fn look_on(
+        &mut self,
+        now: Moment,
+        step: impl FnOnce(&mut Look) -> Vec<Action<A>>,
+        actions: &mut Vec<Action<A>>,
+    ) {
+        let Some(mut running) = self.running.take() else { return };
+        actions.extend(step(&mut running.look));
+        if running.look.is_over() {
+            self.close(now, running, actions);
+            return;
+        }
+        if running.look.says_enough() && running.is_undecided() {
+            let given = self.give(now, &mut running);
+            actions.push(Action::Give(given));
+        }
+        self.running = Some(running);
+    }
+
     fn close(&mut self, now: Moment, mut running: Running<A>, actions: &mut Vec<Action<A>>) {
-        self.remember(&running);
-        let given = running.give(now);
+        let given = self.give(now, &mut running);
+        let standing = running.given.take().and_then(|given| given.standing);
+        let (attempts, routes) = running.look.close(now);
         actions.push(Action::Close(Closed {
             given,
             link: running.link,
-            attempts: running.race.close(now),
+            attempts,
+            routes,
+            standing,
             settled_in: now.since(running.pending.first_at),
         }));
         self.last_end = now;
     }
 
-    /// The fastest, not the first in the list: it is asked for its speed.
-    fn remember(&mut self, running: &Running<A>) {
-        let (State::Answered { fastest, .. }, Some(settings)) = (running.race.state(), running.settings())
-        else {
-            return;
-        };
-        let target = settings.reference_servers.targets().nth(fastest);
-        self.answered_last = target.map(|target| (target.host.clone(), target.port));
-    }
-
-    fn answered_last_on(&self, list: &ReferenceServerList) -> Option<usize> {
-        let (host, port) = self.answered_last.as_ref()?;
-        list.targets().position(|target| target.host == host && target.port == *port)
-    }
-}
-
-impl<A: Assigned> Running<A> {
-    fn settings(&self) -> Option<&Settings> {
-        self.held.as_ref().map(Assigned::settings)
-    }
-
-    /// Whether the link has made its race pointless before the race gave a verdict.
-    fn needs_no_race(&self) -> bool {
-        self.decided_in.is_none() && matches!(decide(self.link, self.settings()), Decision::Decided(_))
-    }
-
-    /// The verdict as it stands; the time is that of the first call.
-    fn give(&mut self, now: Moment) -> Given<A> {
-        let decided_in = *self.decided_in.get_or_insert(now.since(self.pending.first_at));
-        let verdict = match (decide(self.link, self.settings()), self.race.state()) {
-            (Decision::Decided(verdict), _) => verdict,
-            (Decision::Probe(list), State::Answered { best, .. }) => probed(list, |index| index == best),
-            (Decision::Probe(list), State::NoneAnswered | State::Undecided) => probed(list, |_| false),
+    /// The verdict as it stands; the first time it is given, it becomes what stands.
+    fn give(&mut self, now: Moment, running: &mut Running<A>) -> Given<A> {
+        self.remember(running);
+        let finding = running.finding();
+        let rules = running.hysteresis();
+        let under = running.held.as_ref().map(Assigned::held);
+        let (verdict, decided_in) = match &running.given {
+            None => {
+                let standing = self.ground.standing(now, rules, under, &finding);
+                let verdict = self.ground.take(now, rules, under, (standing.as_ref(), &finding));
+                self.flips.decided(now, verdict.location);
+                let decided_in = now.since(running.pending.first_at);
+                running.given = Some(running::First { standing, decided_in });
+                (verdict, decided_in)
+            }
+            Some(first) => {
+                let verdict = first.verdict(rules, finding);
+                self.ground.settle(&verdict);
+                (verdict, first.decided_in)
+            }
         };
         Given {
-            evaluation: self.evaluation,
-            triggers: self.pending.triggers.clone(),
-            held: self.held.clone(),
+            evaluation: running.evaluation,
+            triggers: running.pending.triggers.clone(),
+            held: running.held.clone(),
             verdict,
             decided_in,
+            n_flips: self.flips.n_lately(now),
         }
+    }
+
+    /// The fastest, not the first in the list: they are asked for their speed.
+    fn remember(&mut self, running: &Running<A>) {
+        let Some(settings) = running.settings() else { return };
+        let fastest = running.look.fastest();
+        if fastest.is_empty() {
+            return;
+        }
+        let target = |index: &usize| {
+            let target = settings.reference_servers.targets().nth(*index)?;
+            Some((target.host.clone(), target.port))
+        };
+        self.answered_last = fastest.iter().filter_map(target).collect();
     }
 }
 

@@ -1,17 +1,18 @@
 //! The race: in which order and at what moments the targets of a list are tried, and when that says enough.
 //!
-//! It knows neither clock nor socket nor what a target is, only its place in the list. Its rules:
+//! It knows neither clock nor socket nor what a target is, only its place in the list and which server it belongs to.
+//! Its rules:
 //!
-//! - Attempts start in list order. The next one starts when one fails, or after the stagger.
-//! - The one that answered last time starts at once, beside the first.
+//! - Attempts start in list order. The next one starts when one ends, or after the stagger.
+//! - Those that answered last time start at once, beside the first.
 //! - At most [`MAX_IN_FLIGHT`] are under way.
-//! - The first answer gives the verdict. From then on only attempts earlier in the list matter: later ones are dropped,
-//!   earlier ones run to their end, so that the deciding entry is the one that a strict walk would have found.
-//! - Nobody answered: said only when every attempt has ended.
+//! - A port that answers makes the later ports of its server needless.
+//! - Answers of as many different servers as are required give the verdict. From then on only attempts earlier in the
+//!   list than the first that answered matter: later ones are dropped, earlier ones run to their end, so that the deciding
+//!   entry is the one that a strict walk would have found.
+//! - Not enough: said only when every attempt has ended.
 
 use std::time::Duration;
-
-use landmark_proto::evidence::Outcome;
 
 use super::clock::Moment;
 use super::tried::{Ended, Tried};
@@ -40,17 +41,37 @@ pub(crate) struct Race {
     n_in_flight: usize,
     /// Waiting or under way.
     n_open: usize,
+    /// Different servers that must answer.
+    n_required: usize,
     /// The first in list order that answered.
     best: Option<usize>,
-    /// The first in time that answered.
-    fastest: Option<usize>,
+    /// One of each server that answered, in the order of their answers, as far as they were required.
+    fastest: Vec<usize>,
+}
+
+/// What a race is over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Course {
+    /// The place of the server of each target, in list order.
+    pub(crate) positions: Vec<usize>,
+    /// How many different servers must answer; at least 1.
+    pub(crate) n_required: usize,
+    /// Targets that answered last time.
+    pub(crate) answered_last: Vec<usize>,
 }
 
 #[derive(Debug)]
-enum Slot {
+struct Slot {
+    /// The place of its server.
+    position: usize,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
     Waiting,
     UnderWay { started: Moment },
-    Over(Tried),
+    Over { tried: Tried, counts: bool },
 }
 
 /// What to do; numbers are places in the list of targets.
@@ -67,55 +88,55 @@ pub(crate) enum Action {
 pub(crate) enum State {
     /// Nothing yet.
     Undecided,
-    /// Someone answered.
+    /// Enough answered.
     Answered {
         /// The first in list order so far; only an earlier one can take its place.
         best: usize,
-        /// The first in time.
-        fastest: usize,
         /// None can take its place any more.
         settled: bool,
     },
-    /// Every attempt failed.
-    NoneAnswered,
+    /// Every attempt has ended, and not enough answered.
+    NotEnough,
 }
 
 impl Race {
-    /// Starts a race over `n_targets`; `answered_last` is tried at once, beside the first. A race over none is over.
-    pub(crate) fn start(now: Moment, n_targets: usize, answered_last: Option<usize>) -> (Self, Vec<Action>) {
+    /// Starts a race; those that answered last are tried at once, beside the first. A race over no target is over.
+    pub(crate) fn start(now: Moment, course: Course) -> (Self, Vec<Action>) {
+        let Course { positions, n_required, answered_last } = course;
+        let n_targets = positions.len();
         let share = u32::try_from(n_targets).map_or(Duration::ZERO, |n| ALL_STARTED_AFTER / n.max(1));
+        let waiting = |position| Slot { position, stage: Stage::Waiting };
         let mut race = Self {
             began: now,
             stagger: STAGGER.min(share),
-            slots: (0..n_targets).map(|_| Slot::Waiting).collect(),
+            slots: positions.into_iter().map(waiting).collect(),
             frontier: 0,
             next_at: now,
             n_in_flight: 0,
             n_open: n_targets,
+            n_required,
             best: None,
-            fastest: None,
+            fastest: Vec::new(),
         };
         let mut actions = race.start_due(now);
-        if let Some(index) = answered_last {
+        for index in answered_last.into_iter().take(n_required) {
             race.begin(index, now, &mut actions);
         }
         (race, actions)
     }
 
-    /// An attempt ended. The end of one that was dropped is ignored.
-    pub(crate) fn ended(&mut self, now: Moment, index: usize, ended: Ended) -> Vec<Action> {
+    /// An attempt ended; it was answered if that answer counts. The end of one that was dropped is ignored.
+    pub(crate) fn ended(&mut self, now: Moment, index: usize, ended: Ended, counts: bool) -> Vec<Action> {
         let Some(slot) = self.slots.get_mut(index) else { return Vec::new() };
-        let Slot::UnderWay { started } = *slot else { return Vec::new() };
-        let answered = ended.outcome == Outcome::Answered;
-        *slot = Slot::Over(Tried::new(self.began, started, now, ended));
+        let Stage::UnderWay { started } = slot.stage else { return Vec::new() };
+        slot.stage = Stage::Over { tried: Tried::new(self.began, started, now, ended), counts };
         self.n_in_flight -= 1;
         self.n_open -= 1;
         let mut actions = Vec::new();
-        if answered {
-            self.fastest.get_or_insert(index);
-            self.best = Some(index);
-            self.drop_later_than(index, now, &mut actions);
-        } else {
+        if counts {
+            self.answered(index, now, &mut actions);
+        }
+        if !self.has_enough() {
             self.next_at = now;
         }
         actions.extend(self.start_due(now));
@@ -141,11 +162,21 @@ impl Race {
 
     /// What the race says so far.
     pub(crate) fn state(&self) -> State {
-        match (self.best, self.fastest) {
-            (Some(best), Some(fastest)) => State::Answered { best, fastest, settled: self.n_open == 0 },
-            _ if self.n_open == 0 => State::NoneAnswered,
+        match self.best {
+            Some(best) if self.has_enough() => State::Answered { best, settled: self.n_open == 0 },
+            _ if self.n_open == 0 => State::NotEnough,
             _ => State::Undecided,
         }
+    }
+
+    /// Whether this target answered in a way that counts.
+    pub(crate) fn has_answered(&self, index: usize) -> bool {
+        matches!(self.slots.get(index), Some(Slot { stage: Stage::Over { counts: true, .. }, .. }))
+    }
+
+    /// One target of each server that answered, in the order of their answers, at most as many as were required.
+    pub(crate) fn fastest(&self) -> &[usize] {
+        &self.fastest
     }
 
     /// Ends the race: attempts under way are not needed any more. Returns what became of the targets, in list order, up
@@ -154,20 +185,48 @@ impl Race {
         let mut n_tried = 0;
         for index in 0..self.slots.len() {
             self.drop_slot(index, now);
-            if matches!(self.slots.get(index), Some(Slot::Over(tried)) if tried.was_started()) {
+            let stage = self.slots.get(index).map(|slot| &slot.stage);
+            if matches!(stage, Some(Stage::Over { tried, .. }) if tried.was_started()) {
                 n_tried = index + 1;
             }
         }
-        let over = |slot| match slot {
-            Slot::Over(tried) => Some(tried),
-            Slot::Waiting | Slot::UnderWay { .. } => None,
+        let over = |slot: Slot| match slot.stage {
+            Stage::Over { tried, .. } => Some(tried),
+            Stage::Waiting | Stage::UnderWay { .. } => None,
         };
         self.slots.into_iter().take(n_tried).filter_map(over).collect()
     }
 
+    fn has_enough(&self) -> bool {
+        self.fastest.len() >= self.n_required
+    }
+
+    fn answered(&mut self, index: usize, now: Moment, actions: &mut Vec<Action>) {
+        let position = self.position(index);
+        if !self.has_enough() && self.fastest.iter().all(|other| self.position(*other) != position) {
+            self.fastest.push(index);
+        }
+        let best = self.best.map_or(index, |best| best.min(index));
+        self.best = Some(best);
+        for later in index + 1..self.slots.len() {
+            if self.position(later) == position {
+                self.cancel(later, now, actions);
+            }
+        }
+        if self.has_enough() {
+            for later in best + 1..self.slots.len() {
+                self.cancel(later, now, actions);
+            }
+        }
+    }
+
+    fn position(&self, index: usize) -> Option<usize> {
+        self.slots.get(index).map(|slot| slot.position)
+    }
+
     fn begin(&mut self, index: usize, now: Moment, actions: &mut Vec<Action>) {
-        if let Some(slot @ Slot::Waiting) = self.slots.get_mut(index) {
-            *slot = Slot::UnderWay { started: now };
+        if let Some(Slot { stage: stage @ Stage::Waiting, .. }) = self.slots.get_mut(index) {
+            *stage = Stage::UnderWay { started: now };
             self.n_in_flight += 1;
             actions.push(Action::Start(index));
         }
@@ -175,7 +234,7 @@ impl Race {
 
     fn next_waiting(&mut self) -> Option<usize> {
         while let Some(slot) = self.slots.get(self.frontier) {
-            if matches!(slot, Slot::Waiting) {
+            if matches!(slot.stage, Stage::Waiting) {
                 return Some(self.frontier);
             }
             self.frontier += 1;
@@ -183,23 +242,21 @@ impl Race {
         None
     }
 
-    fn drop_later_than(&mut self, index: usize, now: Moment, actions: &mut Vec<Action>) {
-        for later in index + 1..self.slots.len() {
-            if self.drop_slot(later, now) {
-                actions.push(Action::Cancel(later));
-            }
+    fn cancel(&mut self, index: usize, now: Moment, actions: &mut Vec<Action>) {
+        if self.drop_slot(index, now) {
+            actions.push(Action::Cancel(index));
         }
     }
 
     /// Returns whether an attempt was under way.
     fn drop_slot(&mut self, index: usize, now: Moment) -> bool {
         let Some(slot) = self.slots.get_mut(index) else { return false };
-        let (started, was_under_way) = match *slot {
-            Slot::Waiting => (None, false),
-            Slot::UnderWay { started } => (Some(started), true),
-            Slot::Over(_) => return false,
+        let (started, was_under_way) = match slot.stage {
+            Stage::Waiting => (None, false),
+            Stage::UnderWay { started } => (Some(started), true),
+            Stage::Over { .. } => return false,
         };
-        *slot = Slot::Over(Tried::not_needed(self.began, started, now));
+        slot.stage = Stage::Over { tried: Tried::not_needed(self.began, started, now), counts: false };
         self.n_open -= 1;
         self.n_in_flight -= usize::from(was_under_way);
         was_under_way

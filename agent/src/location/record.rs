@@ -42,7 +42,11 @@ pub(crate) struct Record<A> {
 impl<A: Assigned> Record<A> {
     /// With everything that is needed to recompute the verdict.
     pub(crate) fn to_evidence(&self) -> Evidence {
-        let Self { closed: Closed { given, link, attempts, settled_in }, boot_id, started_at } = self;
+        let Self {
+            closed: Closed { given, link, attempts, routes, standing, settled_in },
+            boot_id,
+            started_at,
+        } = self;
         let settings = given.held.as_ref().map(Assigned::settings);
         let targets = settings.into_iter().flat_map(|settings| settings.reference_servers.targets());
         Evidence {
@@ -53,6 +57,8 @@ impl<A: Assigned> Record<A> {
             link: *link,
             held: given.held.as_ref().map(|held| (held.held(), held.settings().clone())),
             attempts: attempts.iter().zip(targets).map(|(tried, target)| tried.to_attempt(target)).collect(),
+            default_routes: routes.clone(),
+            standing: standing.clone(),
             verdict: given.verdict.clone(),
             decided_in: given.decided_in,
             settled_in: *settled_in,
@@ -112,10 +118,18 @@ mod tests {
             held: None,
             verdict,
             decided_in: Duration::ZERO,
+            n_flips: 0,
         };
         let at = Moment::default();
         let attempts = vec![Tried::new(at, at, at, Ended::with(Outcome::Refused)); n_attempts];
-        let closed = Closed { given, link: LinkState::Lost, attempts, settled_in: Duration::ZERO };
+        let closed = Closed {
+            given,
+            link: LinkState::Lost,
+            attempts,
+            routes: Vec::new(),
+            standing: None,
+            settled_in: Duration::ZERO,
+        };
         Record { closed, boot_id: BootId::from_uuid(Uuid::nil()), started_at: SystemTime::UNIX_EPOCH }
     }
 

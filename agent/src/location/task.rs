@@ -10,10 +10,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::BoxFuture;
 use landmark_proto::evidence::replay;
 use landmark_proto::ids::BootId;
 use landmark_proto::location::{LinkState, LocationReport, Trigger, Verdict};
+use landmark_proto::location_rules::Criterion;
 use landmark_proto::message::Tuning;
+use landmark_proto::network::DefaultRoute;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -24,6 +27,7 @@ use self::attempts::Attempts;
 use self::history::History;
 use super::clock::{Clock, Moment, SystemClock};
 use super::engine::{Action, Closed, Engine, Event, Given};
+use super::gateway::Routes;
 use super::probe::address::Rules;
 use super::probe::{Prober, Probing};
 use super::record::{EvidenceLog, Record};
@@ -31,6 +35,7 @@ use super::resolve::Resolver;
 use super::tried::Ended;
 use super::{Decided, Standing};
 use crate::ledger::Accepted;
+use crate::network::{Changes, NetworkHandle};
 
 /// Requests that wait to be seen: the session has one under way, and people on the machine ask one at a time.
 const REQUESTS: usize = 16;
@@ -46,6 +51,8 @@ pub struct Inputs {
     pub held: watch::Receiver<Option<Accepted>>,
     /// The server's timing.
     pub tuning: watch::Receiver<Tuning>,
+    /// What is noticed of the machine's network.
+    pub changes: watch::Receiver<Changes>,
 }
 
 /// What the agent's own configuration and machine say.
@@ -97,6 +104,9 @@ pub enum LocationTaskError {
     /// The ledger's task has gone.
     #[error("nobody is left to tell of assignments")]
     Held,
+    /// The network's task has gone.
+    #[error("nobody is left to tell of the network")]
+    Network,
     /// Whoever records has gone.
     #[error("nobody is left to record the location")]
     History,
@@ -108,6 +118,7 @@ pub struct LocationTask {
     requests: mpsc::Receiver<Request>,
     engine: Engine<Accepted>,
     attempts: Option<Attempts>,
+    reading: Option<BoxFuture<'static, Vec<DefaultRoute>>>,
     /// Who waits for the next evaluation, and who for the verdict of the running one.
     waiting: Vec<oneshot::Sender<Arc<Decided>>>,
     answering: Vec<oneshot::Sender<Arc<Decided>>>,
@@ -115,8 +126,9 @@ pub struct LocationTask {
     /// When the running evaluation's verdict was given.
     given_at: Option<(SystemTime, Duration)>,
     began: Instant,
-    prober: Box<dyn Probing>,
-    clock: Box<dyn Clock>,
+    /// Of the changes, as far as they were taken.
+    noticed: Changes,
+    world: World,
     boot_id: BootId,
     outputs: Outputs,
 }
@@ -138,18 +150,26 @@ struct Request {
 /// Opens the channels of the location: the handle, what is to be recorded, and the task.
 pub fn channel(
     inputs: Inputs,
+    network: NetworkHandle,
     options: &Options,
 ) -> (LocationHandle, mpsc::Receiver<LocationReport>, LocationTask) {
     let rules = Rules { allow_loopback: options.allow_loopback };
-    let prober = Box::new(Prober::new(Resolver::system(), rules));
-    channel_with(inputs, options, prober, Box::new(SystemClock))
+    let prober = Box::new(Prober::new(Resolver::system(), rules, network.clone()));
+    let world = World { prober, routes: Box::new(network), clock: Box::new(SystemClock) };
+    channel_with(inputs, options, world)
+}
+
+/// What is around the task. The seam at which tests put a world of their own.
+struct World {
+    prober: Box<dyn Probing>,
+    routes: Box<dyn Routes>,
+    clock: Box<dyn Clock>,
 }
 
 fn channel_with(
     mut inputs: Inputs,
     options: &Options,
-    prober: Box<dyn Probing>,
-    clock: Box<dyn Clock>,
+    world: World,
 ) -> (LocationHandle, mpsc::Receiver<LocationReport>, LocationTask) {
     let (requests_tx, requests_rx) = mpsc::channel(REQUESTS);
     let (decided_tx, decided_rx) = watch::channel(None);
@@ -158,18 +178,21 @@ fn channel_with(
     let handle = LocationHandle { requests: requests_tx, decided: decided_rx, evidence: evidence.clone() };
     let link = *inputs.link.borrow_and_update();
     let held = inputs.held.borrow_and_update().clone();
+    let noticed = *inputs.changes.borrow_and_update();
+    world.routes.watch_hardware(held.as_ref().is_some_and(needs_hardware));
     let task = LocationTask {
         inputs,
         requests: requests_rx,
         engine: Engine::new(link, held),
         attempts: None,
+        reading: None,
         waiting: Vec::new(),
         answering: Vec::new(),
-        started_at: clock.wall(),
+        started_at: world.clock.wall(),
         given_at: None,
         began: Instant::now(),
-        prober,
-        clock,
+        noticed,
+        world,
         boot_id: options.boot_id,
         outputs: Outputs { decided: decided_tx, evidence, history, logged: None },
     };
@@ -231,6 +254,9 @@ impl LocationTask {
 
     /// Cancel-safe.
     async fn next_event(&mut self) -> Result<Event<Accepted>, LocationTaskError> {
+        if let Some(trigger) = self.unnoticed() {
+            return Ok(Event::Wanted(trigger));
+        }
         let timer = self.engine.wake_at().map(|at| self.began + at.since_begin());
         let has_room = self.waiting.len() < MAX_WAITING;
         tokio::select! {
@@ -239,12 +265,17 @@ impl LocationTask {
                 changed.map_err(|_| LocationTaskError::Link)?;
                 Ok(self.link_event())
             }
+            changed = self.inputs.changes.changed() => {
+                changed.map_err(|_| LocationTaskError::Network)?;
+                Ok(Event::Tick)
+            }
             Some(request) = self.requests.recv(), if has_room => Ok(self.request_event(request)),
             changed = self.inputs.held.changed() => {
                 changed.map_err(|_| LocationTaskError::Held)?;
                 Ok(self.held_event())
             }
             (index, ended) = next_end(self.attempts.as_mut()) => Ok(Event::Ended(index, ended)),
+            routes = next_routes(&mut self.reading) => Ok(Event::Routes(routes)),
             () = sleep_until_some(timer) => Ok(Event::Tick),
             caught_up = self.outputs.history.catch_up() => caught_up.map(|()| Event::Tick),
         }
@@ -257,8 +288,24 @@ impl LocationTask {
         }
     }
 
+    /// One of the changes of the network that the engine was not told of yet.
+    fn unnoticed(&mut self) -> Option<Trigger> {
+        let Changes { network, resolver, wake } = *self.inputs.changes.borrow();
+        for (trigger, now, noticed) in [
+            (Trigger::Wake, wake, &mut self.noticed.wake),
+            (Trigger::NetworkChange, network, &mut self.noticed.network),
+            (Trigger::ResolverChange, resolver, &mut self.noticed.resolver),
+        ] {
+            if std::mem::replace(noticed, now) != now {
+                return Some(trigger);
+            }
+        }
+        None
+    }
+
     fn held_event(&mut self) -> Event<Accepted> {
         let held = self.inputs.held.borrow_and_update().clone();
+        self.world.routes.watch_hardware(held.as_ref().is_some_and(needs_hardware));
         let jitter = held.as_ref().map_or(Duration::ZERO, Accepted::apply_jitter);
         Event::Held(held, share(jitter))
     }
@@ -279,11 +326,11 @@ impl LocationTask {
         match action {
             Action::Begin(evaluation) => {
                 debug!(%evaluation, "evaluation begins");
-                self.started_at = self.clock.wall();
+                self.started_at = self.world.clock.wall();
                 self.given_at = None;
                 self.answering.append(&mut self.waiting);
                 self.attempts =
-                    self.engine.running().map(|held| Attempts::new(self.prober.round(), held.clone()));
+                    self.engine.running().map(|held| Attempts::new(self.world.prober.round(), held.clone()));
             }
             Action::Start(index) => {
                 if let Some(attempts) = &mut self.attempts {
@@ -295,9 +342,14 @@ impl LocationTask {
                     attempts.cancel(index);
                 }
             }
+            Action::ReadRoutes => {
+                self.reading =
+                    self.engine.running().map(|held| self.world.routes.read(&held.settings().gateways));
+            }
             Action::Give(given) => self.publish(&given, Standing::Provisional),
             Action::Close(closed) => {
                 self.attempts = None;
+                self.reading = None;
                 self.publish(&closed.given, Standing::Settled);
                 self.record(closed);
             }
@@ -305,12 +357,21 @@ impl LocationTask {
     }
 
     fn publish(&mut self, given: &Given<Accepted>, standing: Standing) {
-        let clock = &self.clock;
+        let clock = &self.world.clock;
         let (at, since_boot) = *self.given_at.get_or_insert_with(|| (clock.wall(), clock.since_boot()));
-        let Given { evaluation, triggers, held, verdict, decided_in } = given.clone();
+        let Given { evaluation, triggers, held, verdict, decided_in, n_flips } = given.clone();
         let accepted = held;
-        let decided =
-            Decided { verdict, standing, accepted, triggers, evaluation, at, since_boot, decided_in };
+        let decided = Decided {
+            verdict,
+            standing,
+            accepted,
+            triggers,
+            evaluation,
+            at,
+            since_boot,
+            decided_in,
+            n_flips,
+        };
         if is_news(self.outputs.logged.as_ref(), &decided.verdict, standing) {
             self.outputs.logged = Some(decided.verdict.clone());
             info!(
@@ -332,7 +393,7 @@ impl LocationTask {
 
     fn record(&mut self, closed: Closed<Accepted>) {
         let Some((at, since_boot)) = self.given_at else { return };
-        let Given { evaluation, triggers, held, verdict, decided_in } = closed.given.clone();
+        let Given { evaluation, triggers, held, verdict, decided_in, n_flips } = closed.given.clone();
         self.outputs.history.settled(LocationReport {
             at,
             boot_id: self.boot_id,
@@ -342,6 +403,7 @@ impl LocationTask {
             revision: held.map(|held| held.held().revision),
             evaluation,
             decided_in,
+            n_flips,
         });
         let record = Record { closed, boot_id: self.boot_id, started_at: self.started_at };
         debug_assert_eq!(replay(&record.to_evidence()), record.closed.given.verdict);
@@ -356,11 +418,25 @@ async fn next_end(attempts: Option<&mut Attempts>) -> (usize, Ended) {
     }
 }
 
+/// Cancel-safe.
+async fn next_routes(reading: &mut Option<BoxFuture<'static, Vec<DefaultRoute>>>) -> Vec<DefaultRoute> {
+    let Some(under_way) = reading else { return std::future::pending().await };
+    let routes = under_way.await;
+    *reading = None;
+    routes
+}
+
 async fn sleep_until_some(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
+}
+
+/// Whether a gateway's hardware decides.
+fn needs_hardware(held: &Accepted) -> bool {
+    let settings = held.settings();
+    settings.location.criterion == Criterion::Gateway && settings.gateways.name_hardware()
 }
 
 /// A random part of the whole.

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use landmark_proto::evidence::{Attempt, Outcome};
+use landmark_proto::evidence::{Attempt, Outcome, PeerCertificate};
+use landmark_proto::network::Interface;
 use landmark_proto::reference_server::Target;
 
 use super::clock::Moment;
@@ -21,12 +22,27 @@ pub(crate) struct Ended {
     pub(crate) os_error: Option<i32>,
     /// How many addresses the name resolved to; 0 for hosts given as addresses.
     pub(crate) n_addresses: usize,
+    /// The way out, of an attempt that was answered.
+    pub(crate) interface: Option<Interface>,
+    /// What a TLS peer showed.
+    pub(crate) certificate: Option<PeerCertificate>,
+    /// What ended a handshake.
+    pub(crate) tls_error: Option<String>,
 }
 
 impl Ended {
     /// Nothing is known but how it ended.
     pub(crate) fn with(outcome: Outcome) -> Self {
-        Self { outcome, address: None, local_address: None, os_error: None, n_addresses: 0 }
+        Self {
+            outcome,
+            address: None,
+            local_address: None,
+            os_error: None,
+            n_addresses: 0,
+            interface: None,
+            certificate: None,
+            tls_error: None,
+        }
     }
 }
 
@@ -58,7 +74,16 @@ impl Tried {
 
     /// With the names of who was tried.
     pub(crate) fn to_attempt(&self, target: Target<'_>) -> Attempt {
-        let Ended { outcome, address, local_address, os_error, n_addresses } = self.ended;
+        let Ended {
+            outcome,
+            address,
+            local_address,
+            os_error,
+            n_addresses,
+            interface,
+            certificate,
+            tls_error,
+        } = self.ended.clone();
         Attempt {
             position: target.position,
             host: target.host.clone(),
@@ -70,6 +95,9 @@ impl Tried {
             outcome,
             os_error,
             n_addresses,
+            interface,
+            certificate,
+            tls_error,
         }
     }
 }

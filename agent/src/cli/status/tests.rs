@@ -125,7 +125,7 @@ fn who_may_not_use_the_agent_of_the_machine_is_told_where_it_is() {
 
 #[test]
 fn triggers_are_called_as_in_an_explanation() {
-    use landmark_agent::control::status::trigger_word;
+    use landmark_proto::explain::words;
     use landmark_proto::location::Trigger;
     for trigger in [
         Trigger::Start,
@@ -135,8 +135,12 @@ fn triggers_are_called_as_in_an_explanation() {
         Trigger::Recheck,
         Trigger::ServerRequest,
         Trigger::LocalRequest,
+        Trigger::NetworkChange,
+        Trigger::ResolverChange,
+        Trigger::Wake,
+        Trigger::Confirmation,
     ] {
-        assert_eq!(trigger_in_words(trigger_word(trigger)), trigger.to_string());
+        assert_eq!(trigger_in_words(words::trigger(trigger)), trigger.to_string());
     }
 }
 

@@ -56,7 +56,9 @@ pub(super) async fn begin(
                 | ServerMessage::Evaluate { .. }
                 | ServerMessage::RenewNow { .. }
                 | ServerMessage::Tuning(_)
-                | ServerMessage::HeartbeatAck { .. },
+                | ServerMessage::HeartbeatAck { .. }
+                | ServerMessage::EvidenceAck { .. }
+                | ServerMessage::SweepNow { .. },
             ) => Err(End::Protocol("the first message is not a welcome".into())),
         }
     };

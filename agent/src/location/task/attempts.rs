@@ -35,7 +35,12 @@ impl Attempts {
         let servers = self.accepted.settings().reference_servers.servers();
         let Some((position, port)) = self.targets.get(index).copied() else { return };
         let Some(server) = servers.get(position) else { return };
-        let (attempt, handle) = abortable(self.round.attempt(Target { position, host: &server.host, port }));
+        let (attempt, handle) = abortable(self.round.attempt(Target {
+            position,
+            host: &server.host,
+            port,
+            probe: &server.probe,
+        }));
         self.handles.insert(index, handle);
         self.under_way.push(attempt.map(move |ended| (index, ended.ok())).boxed());
     }

@@ -1,20 +1,28 @@
 //! Evidence in plain words: one sentence that says why, and a timeline that says how it came to that.
 //!
-//! Pure: it reads a record and knows nothing else.
+//! Pure: it reads a record and knows nothing else. Agent, server and `landmarkctl` tell a record in these words, so that
+//! it reads the same wherever one asks.
+
+mod document;
+mod table;
+pub mod words;
 
 use std::fmt::Write as _;
-use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use landmark_proto::evidence::{Attempt, Evidence, Outcome};
-use landmark_proto::location::{Basis, LinkState, Location, Verdict};
-use landmark_proto::port::Port;
-use landmark_proto::settings::Settings;
 
-use super::probe::address::{Reason, never_tried};
-use crate::address::place;
+use crate::decision::counts;
+use crate::evidence::{Attempt, Evidence, Outcome, finding};
+use crate::hysteresis::{Standing, confirmations, contradicts};
+use crate::location::{Basis, LinkState, Location, Verdict};
+use crate::location_rules::Criterion;
+use crate::port::Port;
+use crate::reference_server::place;
+use crate::settings::Settings;
+
+pub use self::document::document;
 
 /// Servers that a sentence names one by one; of more it gives the numbers.
 const MAX_NAMED: usize = 3;
@@ -23,34 +31,75 @@ const DIGEST_CHARS: usize = 12;
 
 /// One sentence without a full stop: the location, and why.
 pub fn sentence(evidence: &Evidence) -> String {
-    let Verdict { location, basis } = &evidence.verdict;
-    match basis {
-        Basis::ManagementServer => {
-            format!("{location}, because the link to the management server is connected")
+    let found = finding(evidence);
+    match &evidence.standing {
+        Some(standing) if contradicts(&evidence.verdict, &found) => {
+            let why = because(evidence, &found);
+            format!(
+                "still {}, though {why}; {}",
+                evidence.verdict.location,
+                held_back(evidence, standing, &found)
+            )
         }
+        Some(_) | None => {
+            format!("{}, because {}", evidence.verdict.location, because(evidence, &evidence.verdict))
+        }
+    }
+}
+
+/// What a verdict rests on.
+fn because(evidence: &Evidence, verdict: &Verdict) -> String {
+    match &verdict.basis {
+        Basis::ManagementServer => "the link to the management server is connected".to_owned(),
         Basis::ReferenceServer { host, port, position } => {
             let by = format!("reference server {} ({})", position + 1, place(host, &[*port]));
-            let took =
-                deciding(evidence).map_or(String::new(), |attempt| format!(" after {}", short(attempt.took)));
-            let rest = failures(evidence);
-            format!(
-                "{location}, because {by} answered{took}{}{rest}",
-                if rest.is_empty() { "" } else { "; " }
-            )
+            let deciding = deciding(evidence, verdict);
+            let took = deciding.map_or(String::new(), |attempt| format!(" after {}", short(attempt.took)));
+            let rest = failures(evidence, verdict);
+            format!("{by} answered{took}{}{rest}", if rest.is_empty() { "" } else { "; " })
         }
         Basis::NoneReachable { n_attempts } => {
             let none = match n_attempts {
                 1 => "the only attempt was not answered".to_owned(),
                 n => format!("none of {n} attempts was answered"),
             };
-            format!("{location}, because {none}: {}", failures(evidence))
+            format!("{none}: {}", failures(evidence, verdict))
         }
-        Basis::ListDisabled => format!("{location}, because {}", no_list(evidence)),
-        Basis::NoAssignment => format!(
-            "{location}, because no assignment is held and the link to the management server is {}",
-            evidence.link
-        ),
+        Basis::TooFewAnswered { n_answered, n_required, .. } => {
+            let servers = if *n_answered == 1 { "reference server" } else { "reference servers" };
+            let rest = failures(evidence, verdict);
+            format!("only {n_answered} {servers} answered and {n_required} must: {rest}")
+        }
+        Basis::ListDisabled => no_list(evidence),
+        Basis::NoAssignment => {
+            format!("no assignment is held and the link to the management server is {}", evidence.link)
+        }
+        Basis::Gateway { address, mac, position } => {
+            let mac = mac.map_or(String::new(), |mac| format!(" with the hardware address {mac}"));
+            format!("the default gateway {address}{mac} is number {} on the list", position + 1)
+        }
+        Basis::NoGateway { seen: Some(address) } => {
+            let has_entry = evidence.held.as_ref().is_some_and(|(_, settings)| {
+                settings.gateways.as_slice().iter().any(|gateway| gateway.address() == address.to_canonical())
+            });
+            let why =
+                if has_entry { "is on the list with another hardware address" } else { "is not on the list" };
+            format!("the default gateway {address} {why}")
+        }
+        Basis::NoGateway { seen: None } => "there is no default gateway".to_owned(),
     }
+}
+
+/// What a finding lacks before it changes the location.
+fn held_back(evidence: &Evidence, standing: &Standing, found: &Verdict) -> String {
+    let Some((_, settings)) = &evidence.held else { return "which is held back".to_owned() };
+    let rules = settings.location.hysteresis;
+    let wanted = confirmations(rules, found);
+    if standing.n_contradictions < wanted {
+        return format!("found {} of {wanted} times in a row that a change needs", standing.n_contradictions);
+    }
+    let (dwelt, minimum) = (short(standing.dwelt), short(rules.minimum_dwell.get()));
+    format!("the location has stood for {dwelt} and stands for {minimum} at least")
 }
 
 /// The whole record for a person, with times of day in this time zone; ends with a line break.
@@ -62,9 +111,17 @@ pub fn timeline(evidence: &Evidence, time_zone: &TimeZone) -> String {
         format!("  assignment    {}", assignment(evidence)),
         format!("  rule          {}", rule(evidence)),
     ];
+    if let Some(standing) = evidence.standing.as_ref().filter(|_| finding(evidence) != evidence.verdict) {
+        let found = finding(evidence).location;
+        lines.push(format!("  found         {found}: {}", held_back(evidence, standing, &finding(evidence))));
+    }
     if !evidence.attempts.is_empty() {
         lines.push(String::new());
-        lines.extend(table(evidence));
+        lines.extend(table::attempts(evidence));
+    }
+    if !evidence.default_routes.is_empty() {
+        lines.push(String::new());
+        lines.extend(table::routes(&evidence.default_routes));
     }
     lines.push(String::new());
     lines.push(format!("  verdict       {}", sentence(evidence)));
@@ -75,8 +132,8 @@ pub fn timeline(evidence: &Evidence, time_zone: &TimeZone) -> String {
 }
 
 /// The attempt that the verdict rests on.
-fn deciding(evidence: &Evidence) -> Option<&Attempt> {
-    let Basis::ReferenceServer { host, port, position } = &evidence.verdict.basis else { return None };
+fn deciding<'a>(evidence: &'a Evidence, verdict: &Verdict) -> Option<&'a Attempt> {
+    let Basis::ReferenceServer { host, port, position } = &verdict.basis else { return None };
     evidence.attempts.iter().find(|attempt| {
         (attempt.position, &attempt.host, attempt.port) == (*position, host, *port)
             && attempt.outcome == Outcome::Answered
@@ -84,8 +141,8 @@ fn deciding(evidence: &Evidence) -> Option<&Attempt> {
 }
 
 /// What became of those before the deciding attempt, or of all.
-fn failures(evidence: &Evidence) -> String {
-    let decided_at = deciding(evidence).map(|deciding| (deciding.position, deciding.port));
+fn failures(evidence: &Evidence, verdict: &Verdict) -> String {
+    let decided_at = deciding(evidence, verdict).map(|deciding| (deciding.position, deciding.port));
     let before: Vec<&Attempt> = evidence
         .attempts
         .iter()
@@ -93,7 +150,8 @@ fn failures(evidence: &Evidence) -> String {
         .collect();
     let servers: Vec<&[&Attempt]> = before.chunk_by(|one, next| one.position == next.position).collect();
     if servers.len() <= MAX_NAMED {
-        return servers.into_iter().map(server_failed).collect::<Vec<_>>().join("; ");
+        let told = servers.into_iter().map(|attempts| server_failed(attempts, evidence));
+        return told.collect::<Vec<_>>().join("; ");
     }
     let mut counts: Vec<(Outcome, usize)> = Vec::new();
     for attempt in &before {
@@ -110,21 +168,38 @@ fn failures(evidence: &Evidence) -> String {
 }
 
 /// For example `reference server 1 (10.1.1.5:80, 443) refused`.
-fn server_failed(attempts: &[&Attempt]) -> String {
+fn server_failed(attempts: &[&Attempt], evidence: &Evidence) -> String {
     let mut text = String::new();
     for (index, alike) in attempts.chunk_by(|one, next| one.outcome == next.outcome).enumerate() {
         let Some(first) = alike.first() else { continue };
         let ports: Vec<Port> = alike.iter().map(|attempt| attempt.port).collect();
         if index == 0 {
             let place = place(&first.host, &ports);
-            let _infallible =
-                write!(text, "reference server {} ({place}) {}", first.position + 1, verb(first.outcome));
+            let verb = told(first, evidence);
+            let _infallible = write!(text, "reference server {} ({place}) {verb}", first.position + 1);
         } else {
             let (s, ports) = (if ports.len() == 1 { "" } else { "s" }, joined(&ports));
-            let _infallible = write!(text, ", port{s} {ports} {}", verb(first.outcome));
+            let _infallible = write!(text, ", port{s} {ports} {}", told(first, evidence));
         }
     }
     text
+}
+
+/// What an attempt came to, and if it was answered in vain, why.
+fn told(attempt: &Attempt, evidence: &Evidence) -> String {
+    let mut text = verb(attempt.outcome).to_owned();
+    if attempt.outcome == Outcome::Answered && !is_counted(attempt, evidence) {
+        text.push_str(match &attempt.interface {
+            Some(interface) if interface.is_tunnel => " through a tunnel, which does not count",
+            Some(_) | None => " through an interface that could not be told, which does not count",
+        });
+    }
+    text
+}
+
+fn is_counted(attempt: &Attempt, evidence: &Evidence) -> bool {
+    let tunnels = evidence.held.as_ref().map(|(_, settings)| settings.location.tunnels).unwrap_or_default();
+    counts(tunnels, attempt.outcome, attempt.interface.as_ref())
 }
 
 /// For one and for many.
@@ -138,6 +213,8 @@ fn verb(outcome: Outcome) -> &'static str {
         Outcome::ResolverFailed => "had a name that could not be resolved",
         Outcome::NotNeeded => "did not need to be tried to the end",
         Outcome::LocalError => "could not be tried",
+        Outcome::PinMismatch => "showed another key than the pinned one (a spoof?)",
+        Outcome::TlsFailed => "did not come to an agreement on TLS",
     }
 }
 
@@ -158,7 +235,7 @@ fn rule(evidence: &Evidence) -> String {
         LinkState::Lost => "link lost",
         LinkState::Connected => "link connected, which says nothing here",
     };
-    match evidence.verdict.basis {
+    match finding(evidence).basis {
         Basis::ManagementServer => "link connected: internal".to_owned(),
         Basis::ReferenceServer { .. } => {
             format!("{link}: the first reference server in list order that answers")
@@ -166,6 +243,9 @@ fn rule(evidence: &Evidence) -> String {
         Basis::NoneReachable { .. } => format!("{link}, and no reference server answers: external"),
         Basis::ListDisabled => format!("{link}, and no reference server to ask: external"),
         Basis::NoAssignment => format!("{link}, and no assignment: {}", Location::Unknown),
+        Basis::TooFewAnswered { .. } => format!("{link}, and too few reference servers answer: external"),
+        Basis::Gateway { .. } => "the default gateway is on the list: internal".to_owned(),
+        Basis::NoGateway { .. } => "the default gateway is not on the list: external".to_owned(),
     }
 }
 
@@ -176,6 +256,10 @@ fn assignment(evidence: &Evidence) -> String {
 }
 
 fn list(settings: &Settings) -> String {
+    if settings.location.criterion == Criterion::Gateway {
+        let n = settings.gateways.as_slice().len();
+        return format!("{n} gateway{}", if n == 1 { "" } else { "s" });
+    }
     let list = &settings.reference_servers;
     let n = list.servers().len();
     let state = if list.is_enabled() { "enabled" } else { "disabled" };
@@ -197,86 +281,6 @@ fn timing(evidence: &Evidence) -> String {
     } else {
         format!("{decided} after the first trigger")
     }
-}
-
-/// A row for each attempt: place, entry, address, start, duration, outcome.
-fn table(evidence: &Evidence) -> Vec<String> {
-    let deciding = deciding(evidence);
-    let mut rows = vec![["#", "entry", "address", "start", "took", "outcome"].map(str::to_owned)];
-    for attempt in &evidence.attempts {
-        let decides = deciding.is_some_and(|deciding| std::ptr::eq(deciding, attempt));
-        rows.push(row(attempt, decides));
-    }
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let [w0, w1, w2, w3, w4, _] = widths;
-    let mut lines: Vec<String> = rows
-        .into_iter()
-        .map(|[place, entry, address, start, took, outcome]| {
-            format!("  {place:>w0$}  {entry:<w1$}  {address:<w2$}  {start:>w3$}  {took:>w4$}  {outcome}")
-        })
-        .collect();
-    let settings = evidence.held.as_ref().map(|(_, settings)| settings);
-    let n_targets = settings.map_or(0, |settings| settings.reference_servers.targets().count());
-    match n_targets.saturating_sub(evidence.attempts.len()) {
-        0 => {}
-        1 => lines.push("  1 more attempt was not needed".to_owned()),
-        n => lines.push(format!("  {n} more attempts were not needed")),
-    }
-    lines
-}
-
-fn row(attempt: &Attempt, decides: bool) -> [String; 6] {
-    let never_started = was_never_started(attempt);
-    let time = |text: String| if never_started { "–".to_owned() } else { text };
-    let address = match (attempt.address, attempt.n_addresses) {
-        (None, _) => "–".to_owned(),
-        (Some(address), 0 | 1) => address.to_string(),
-        (Some(address), n) => format!("{address} (1 of {n})"),
-    };
-    [
-        (attempt.position + 1).to_string(),
-        place(&attempt.host, &[attempt.port]),
-        address,
-        time(format!("+{}", short(attempt.started_after))),
-        time(short(attempt.took)),
-        outcome(attempt, decides),
-    ]
-}
-
-fn was_never_started(attempt: &Attempt) -> bool {
-    attempt.outcome == Outcome::NotNeeded && attempt.took.is_zero()
-}
-
-fn outcome(attempt: &Attempt, decides: bool) -> String {
-    if was_never_started(attempt) {
-        return "not started, not needed".to_owned();
-    }
-    if attempt.outcome == Outcome::NotNeeded {
-        return "dropped, not needed any more".to_owned();
-    }
-    let mut text = attempt.outcome.to_string();
-    if let Some(local) = attempt.local_address {
-        let _infallible = write!(text, " (from {local})");
-    }
-    if let Some(number) = attempt.os_error {
-        let _infallible = write!(text, ": {}", io::Error::from_raw_os_error(number));
-    } else if attempt.outcome == Outcome::LocalError {
-        let reason = match attempt.address.and_then(never_tried) {
-            Some(Reason::Forbidden(reason)) => reason,
-            Some(Reason::Loopback) => "a loopback address, which location.allow-loopback does not allow",
-            None => "no reason was recorded",
-        };
-        let _infallible = write!(text, ": {reason}");
-    }
-    if decides {
-        text.push_str(" ◄ decides");
-    }
-    text
 }
 
 fn joined<T: ToString>(items: &[T]) -> String {

@@ -1,14 +1,25 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use landmark_proto::evidence::replay;
-use landmark_proto::ids::{BootId, EvaluationId};
-use landmark_proto::location::Trigger;
-use landmark_proto::location_rules::{LocationRules, ServerConnection};
-use landmark_proto::port::Ports;
-use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
-use landmark_proto::revision::{Digest, Held, Revision};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use prost::Message as _;
 use uuid::Uuid;
+
+use crate::convert;
+use crate::evidence::{PeerCertificate, replay};
+use crate::gateway::{Gateway, GatewayList};
+use crate::ids::{BootId, EvaluationId};
+use crate::location::Trigger;
+use crate::location_rules::{
+    Confirmations, LocationRules, MinimumDwell, RequiredSuccesses, ServerConnection, Tunnels,
+};
+use crate::network::{DefaultRoute, Interface, MacAddress};
+use crate::pin::{Pins, SpkiPin};
+use crate::port::Ports;
+use crate::reference_server::{Probe, ReferenceServer, ReferenceServerList};
+use crate::revision::{Digest, Held, Revision};
+use crate::wire;
 
 use super::*;
 
@@ -16,6 +27,7 @@ fn settings(enabled: bool, servers: &[(&str, &[u32])]) -> Settings {
     let server = |(host, ports): &(&str, &[u32])| ReferenceServer {
         host: host.parse().unwrap(),
         ports: Ports::new(ports.iter().map(|port| Port::try_from(*port).unwrap()).collect()).unwrap(),
+        probe: Probe::Tcp,
     };
     let list = ReferenceServerList::new(enabled, servers.iter().map(server).collect()).unwrap();
     Settings { reference_servers: list, ..Settings::default() }
@@ -38,6 +50,9 @@ fn evidence(settings: Option<Settings>, link: LinkState, triggers: &[Trigger], t
             outcome: *outcome,
             os_error: (*os_error != 0).then_some(*os_error),
             n_addresses: if target.host.address().is_some() { 0 } else { 2 },
+            interface: None,
+            certificate: None,
+            tls_error: None,
         });
     let attempts: Vec<Attempt> = attempts.collect();
     let ends = attempts.iter().map(|attempt| attempt.started_after + attempt.took);
@@ -52,6 +67,8 @@ fn evidence(settings: Option<Settings>, link: LinkState, triggers: &[Trigger], t
         link,
         held,
         attempts,
+        default_routes: Vec::new(),
+        standing: None,
         verdict: Verdict { location: Location::Unknown, basis: Basis::NoAssignment },
         decided_in: Duration::from_millis(13),
         settled_in: settled_in.max(Duration::from_millis(13)),
@@ -222,4 +239,149 @@ fn decisions_without_a_probe() {
       verdict       unknown, because no assignment is held and the link to the management server is lost
       decided       13 ms after the first trigger
     ");
+}
+
+fn interface(name: &str, kind: &str, is_tunnel: bool) -> Interface {
+    Interface { name: name.into(), kind: kind.into(), is_tunnel }
+}
+
+#[test]
+fn a_spoof_and_a_tunnel_are_shown_where_they_are() {
+    let mut settings = settings(true, &[("10.1.1.5", &[443]), ("10.1.1.6", &[443]), ("10.1.1.7", &[22])]);
+    settings.location.tunnels = Tunnels::Ignore;
+    let mut servers = settings.reference_servers.servers().to_vec();
+    servers[0].probe = Probe::Tls(Pins::new(vec![SpkiPin::of(b"ours")]).unwrap());
+    servers[1].probe = servers[0].probe.clone();
+    settings.reference_servers = ReferenceServerList::new(true, servers).unwrap();
+    let told = [
+        (Outcome::PinMismatch, 0, "10.1.1.5", 0, 8_000),
+        (Outcome::TlsFailed, 0, "10.1.1.6", 8_000, 3_000),
+        (Outcome::Answered, 0, "10.1.1.7", 11_000, 30_000),
+    ];
+    let mut evidence = evidence(Some(settings), LinkState::Lost, &[Trigger::NetworkChange], &told);
+    let not_after = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    evidence.attempts[0].certificate = Some(PeerCertificate { pin: SpkiPin::of(b"theirs"), not_after });
+    evidence.attempts[1].tls_error = Some("received fatal alert: HandshakeFailure".into());
+    evidence.attempts[2].interface = Some(interface("tun0", "tun", true));
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(shown(&evidence), @r"
+    Evaluation 42, 2026-11-23 15:04:05.678 UTC
+      triggered by  network change
+      link          lost
+      assignment    revision 7 (e3b0c44298fc…), 3 reference servers, enabled
+      rule          link lost, and no reference server answers: external
+
+      #  entry         address     start    took  way out             outcome
+      1  10.1.1.5:443  10.1.1.5  +0.0 ms  8.0 ms  –                   wrong key (a spoof?): sha256:TFWoVSoscmH2H3mMImXm8TNY8yauW5NAlv8WvRXmLDM, certificate until 2027-01-15
+      2  10.1.1.6:443  10.1.1.6  +8.0 ms  3.0 ms  –                   TLS failed: received fatal alert: HandshakeFailure
+      3  10.1.1.7:22   10.1.1.7   +11 ms   30 ms  tun0 (tunnel: tun)  answered (from 10.1.1.20), does not count
+
+      verdict       external, because none of 3 attempts was answered: reference server 1 (10.1.1.5:443) showed another key than the pinned one (a spoof?); reference server 2 (10.1.1.6:443) did not come to an agreement on TLS; reference server 3 (10.1.1.7:22) answered through a tunnel, which does not count
+      decided       13 ms after the first trigger; the last attempt ended after 41 ms
+    ");
+}
+
+#[test]
+fn gateways_are_shown_with_their_hardware() {
+    let mut settings = settings(false, &[]);
+    settings.location.criterion = Criterion::Gateway;
+    let mac = |last| MacAddress::new([0, 0x11, 0x22, 0xaa, 0xbb, last]);
+    let entry = Gateway::new("10.0.0.1".parse().unwrap(), Some(mac(1))).unwrap();
+    settings.gateways = GatewayList::new(vec![entry]).unwrap();
+    let mut evidence = evidence(Some(settings), LinkState::Lost, &[Trigger::Wake], &[]);
+    let route = |last, metric, name: &str| DefaultRoute {
+        gateway: Some("10.0.0.1".parse().unwrap()),
+        mac: Some(mac(last)),
+        interface: interface(name, "ether", false),
+        metric,
+        is_ipv6: false,
+    };
+    evidence.default_routes = vec![route(2, 100, "eth0"), route(1, 600, "wlan0")];
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(shown(&evidence), @r"
+    Evaluation 42, 2026-11-23 15:04:05.678 UTC
+      triggered by  wake from sleep
+      link          lost
+      assignment    revision 7 (e3b0c44298fc…), 1 gateway
+      rule          the default gateway is not on the list: external
+
+      gateway   hardware           way out  metric
+      10.0.0.1  00:11:22:aa:bb:02  eth0        100
+      10.0.0.1  00:11:22:aa:bb:01  wlan0       600
+
+      verdict       external, because the default gateway 10.0.0.1 is on the list with another hardware address
+      decided       13 ms after the first trigger
+    ");
+    evidence.default_routes.remove(0);
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(sentence(&evidence), @"internal, because the default gateway 10.0.0.1 with the hardware address 00:11:22:aa:bb:01 is number 1 on the list");
+    evidence.default_routes.clear();
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(sentence(&evidence), @"external, because there is no default gateway");
+}
+
+#[test]
+fn what_is_held_back_says_what_it_waits_for() {
+    let mut settings = two_servers();
+    settings.location.hysteresis.confirmations_to_external = Confirmations::new(3).unwrap();
+    settings.location.hysteresis.minimum_dwell = MinimumDwell::new(Duration::from_secs(60)).unwrap();
+    let told = [(Outcome::Refused, REFUSED, "10.1.1.5", 0, 400); 4];
+    let mut evidence = evidence(Some(settings), LinkState::Lost, &[Trigger::Confirmation], &told);
+    let verdict = Verdict { location: Location::Internal, basis: Basis::ManagementServer };
+    let standing = |n_contradictions, dwelt_s| Standing {
+        verdict: verdict.clone(),
+        n_contradictions,
+        dwelt: Duration::from_secs(dwelt_s),
+    };
+    evidence.standing = Some(standing(2, 900));
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(shown(&evidence), @r"
+    Evaluation 42, 2026-11-23 15:04:05.678 UTC
+      triggered by  confirmation
+      link          lost
+      assignment    revision 7 (e3b0c44298fc…), 3 reference servers, enabled
+      rule          link lost, and no reference server answers: external
+      found         external: found 2 of 3 times in a row that a change needs
+
+      #  entry              address              start    took  outcome
+      1  10.1.1.5:80        10.1.1.5           +0.0 ms  0.4 ms  refused: Connection refused (os error 111)
+      1  10.1.1.5:443       10.1.1.5           +0.0 ms  0.4 ms  refused: Connection refused (os error 111)
+      2  10.1.1.6:443       10.1.1.5           +0.0 ms  0.4 ms  refused: Connection refused (os error 111)
+      3  files.example:445  10.1.1.5 (1 of 2)  +0.0 ms  0.4 ms  refused: Connection refused (os error 111)
+
+      verdict       still internal, though none of 4 attempts was answered: reference server 1 (10.1.1.5:80, 443) refused; reference server 2 (10.1.1.6:443) refused; reference server 3 (files.example:445) refused; found 2 of 3 times in a row that a change needs
+      decided       13 ms after the first trigger
+    ");
+    evidence.standing = Some(standing(3, 30));
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(sentence(&evidence), @"still internal, though none of 4 attempts was answered: reference server 1 (10.1.1.5:80, 443) refused; reference server 2 (10.1.1.6:443) refused; reference server 3 (files.example:445) refused; the location has stood for 30.00 s and stands for 60.00 s at least");
+    evidence.standing = Some(standing(3, 60));
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(sentence(&evidence), @"external, because none of 4 attempts was answered: reference server 1 (10.1.1.5:80, 443) refused; reference server 2 (10.1.1.6:443) refused; reference server 3 (files.example:445) refused");
+}
+
+#[test]
+fn too_few_answers_name_those_that_are_missing() {
+    let mut settings = two_servers();
+    settings.location.required_successes = RequiredSuccesses::new(2).unwrap();
+    let told = [
+        (Outcome::Answered, 0, "10.1.1.5", 0, 400),
+        (Outcome::NotNeeded, 0, "", 400, 0),
+        (Outcome::Refused, REFUSED, "10.1.1.6", 400, 400),
+        (Outcome::NameNotFound, 0, "", 800, 400),
+    ];
+    let evidence = evidence(Some(settings), LinkState::Lost, &[Trigger::LinkLost], &told);
+    insta::assert_snapshot!(sentence(&evidence), @"external, because only 1 reference server answered and 2 must: reference server 1 (10.1.1.5:80) answered, port 443 did not need to be tried to the end; reference server 2 (10.1.1.6:443) refused; reference server 3 (files.example:445) had a name that was not found");
+}
+
+#[test]
+fn a_document_carries_the_whole_record() {
+    let told = [(Outcome::Answered, 0, "10.1.1.5", 0, 400)];
+    let evidence = evidence(Some(two_servers()), LinkState::Lost, &[Trigger::LinkLost], &told);
+    let document = document(&evidence);
+    assert_eq!(document["location"], "internal");
+    assert_eq!(document["attempts"][0]["outcome"], "answered");
+    let record = STANDARD.decode(document["record"].as_str().unwrap()).unwrap();
+    let back = convert::evidence::from_wire(wire::Evidence::decode(record.as_slice()).unwrap());
+    assert_eq!(back, Ok(evidence));
 }

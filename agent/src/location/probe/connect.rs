@@ -1,0 +1,153 @@
+//! Connects to a port on any of the addresses that a host has.
+//!
+//! All addresses of both families are tried (RFC 8305): the families alternate, the first address is tried at once, the
+//! next one when one fails or after a short while; the first that answers wins and the rest are dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use landmark_proto::evidence::Outcome;
+use landmark_proto::port::Port;
+use rustix::io::Errno;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+
+use super::address::{self, Rules};
+use super::tls::Wanted;
+use crate::location::tried::Ended;
+use crate::network::NetworkHandle;
+use crate::platform;
+
+/// Between two addresses of one name while none fails: the least that RFC 8305 (section 5) allows, for here nobody is
+/// kept waiting by a second connection.
+const ADDRESS_STAGGER: Duration = Duration::from_millis(100);
+/// All addresses shall have been tried after this time, so that each has half of the attempt's time at least.
+const ALL_ADDRESSES_AFTER: Duration = Duration::from_secs(1);
+/// Addresses of one name that are tried, at most: what a lying resolver can make an agent do. A domain's name stands for
+/// all its controllers; whoever can reach the domain reaches one of sixteen.
+const MAX_ADDRESSES: usize = 16;
+
+/// What is wanted of the addresses of one host.
+pub(super) struct Errand {
+    pub(super) port: Port,
+    /// A handshake with whom; none: a connection is enough.
+    pub(super) tls: Option<Wanted>,
+    pub(super) rules: Rules,
+    pub(super) network: NetworkHandle,
+}
+
+impl Errand {
+    /// Tries the addresses that may be tried, until one answers, all have failed, or the time is over.
+    pub(super) async fn any_of(&self, addresses: &[SocketAddr], deadline: Instant) -> Ended {
+        let may = |it: &SocketAddr| self.rules.allow(it.ip());
+        let allowed: Vec<SocketAddr> = addresses.iter().copied().filter(may).collect();
+        let mut left = address::interleaved(&allowed).into_iter().take(MAX_ADDRESSES);
+        let stagger = address_stagger(left.len());
+        let is_connected = AtomicBool::new(false);
+        let mut under_way = FuturesUnordered::new();
+        let mut failed: Option<Ended> = None;
+        let mut tried_last = addresses.first().map(SocketAddr::ip);
+        let mut next_at = Instant::now();
+        loop {
+            if next_at <= Instant::now() || under_way.is_empty() {
+                if let Some(mut address) = left.next() {
+                    address.set_port(self.port.get());
+                    tried_last = Some(address.ip());
+                    under_way.push(self.one(address, &is_connected));
+                    next_at = Instant::now() + stagger;
+                } else if under_way.is_empty() {
+                    return failed
+                        .unwrap_or(Ended { address: tried_last, ..Ended::with(Outcome::LocalError) });
+                }
+            }
+            tokio::select! {
+                biased;
+                Some(ended) = under_way.next() => {
+                    if ended.outcome == Outcome::Answered {
+                        return ended;
+                    }
+                    failed = Some(more_telling(failed, ended));
+                    next_at = Instant::now();
+                }
+                () = sleep_until(deadline) => {
+                    let connected = is_connected.load(Ordering::Relaxed);
+                    let tls_error = connected.then(|| "connected, but no handshake in time".to_owned());
+                    return Ended { address: tried_last, tls_error, ..Ended::with(Outcome::Timeout) };
+                }
+                () = sleep_until(next_at), if left.len() > 0 => {}
+            }
+        }
+    }
+
+    /// Connects, shakes hands if that is wanted, and closes.
+    async fn one(&self, address: SocketAddr, is_connected: &AtomicBool) -> Ended {
+        let ended = Ended { address: Some(address.ip()), ..Ended::with(Outcome::Answered) };
+        let connected = TcpStream::connect(address).await;
+        let (stream, local) = match connected.and_then(|stream| Ok((stream.local_addr()?, stream))) {
+            // Where nobody listens on a loopback port, the kernel may choose that very port for the near end, and the
+            // connection meets itself (simultaneous open, RFC 9293, section 3.5).
+            Ok((local, _)) if local == address => {
+                let os_error = Some(Errno::CONNREFUSED.raw_os_error());
+                return Ended { outcome: Outcome::Refused, os_error, ..ended };
+            }
+            Ok((local, stream)) => (stream, local),
+            Err(error) => {
+                return Ended { outcome: outcome_of(&error), os_error: error.raw_os_error(), ..ended };
+            }
+        };
+        let ended = Ended { local_address: Some(local.ip()), ..ended };
+        let ended = match &self.tls {
+            // The drop sends a FIN and nothing else.
+            None => {
+                drop(stream);
+                ended
+            }
+            Some(wanted) => {
+                is_connected.store(true, Ordering::Relaxed);
+                wanted.shake_hands(stream, address.ip(), ended).await
+            }
+        };
+        if ended.outcome == Outcome::Answered {
+            Ended { interface: self.network.egress(local, address).await, ..ended }
+        } else {
+            ended
+        }
+    }
+}
+
+fn address_stagger(n_addresses: usize) -> Duration {
+    let n = u32::try_from(n_addresses).unwrap_or(u32::MAX).max(1);
+    ADDRESS_STAGGER.min(ALL_ADDRESSES_AFTER / n)
+}
+
+/// Of two failures the one that says more about the place: a refusal comes from a machine that is there; silence may
+/// come from one; the rest never got that far. Of equals the later one.
+fn more_telling(earlier: Option<Ended>, later: Ended) -> Ended {
+    let weight = |ended: &Ended| match ended.outcome {
+        Outcome::PinMismatch => 5,
+        Outcome::TlsFailed => 4,
+        Outcome::Refused => 3,
+        Outcome::Timeout => 2,
+        Outcome::Unreachable => 1,
+        Outcome::Answered
+        | Outcome::NameNotFound
+        | Outcome::ResolverFailed
+        | Outcome::NotNeeded
+        | Outcome::LocalError => 0,
+    };
+    earlier.filter(|earlier| weight(earlier) > weight(&later)).unwrap_or(later)
+}
+
+/// How a connection failed.
+pub(super) fn outcome_of(error: &io::Error) -> Outcome {
+    match Errno::from_io_error(error) {
+        Some(Errno::CONNREFUSED | Errno::CONNRESET) => Outcome::Refused,
+        Some(Errno::TIMEDOUT) => Outcome::Timeout,
+        Some(errno) if platform::UNREACHABLE.contains(&errno) => Outcome::Unreachable,
+        // No descriptor, no memory, no local port, no permission.
+        Some(_) | None => Outcome::LocalError,
+    }
+}
