@@ -1,36 +1,64 @@
-//! Names to addresses, afresh at each evaluation, through the system's resolver.
+//! Names to addresses, afresh at each evaluation: hosts(5), then DNS as resolv.conf(5) says, with time-outs of its own.
 //!
-//! `getaddrinfo` blocks a thread until the resolver answers or gives up, which takes it seconds to minutes, and it cannot
-//! be cancelled. It gets a thread of its own, for which a stop of the agent does not wait, as it would for one of the
-//! runtime's. The threads are counted: at most [`MAX_LOOKUPS`] over all evaluations, and [`MAX_PER_EVALUATION`] in
-//! one, so that what an evaluation left behind with a dead resolver does not keep the next one from asking. A lookup that
-//! gets no thread in time fails like one that gets no answer.
+//! ```text
+//! Resolver ──► system (resolv_conf, hosts: read again on change)      once an evaluation
+//! Lookups ──► hosts, or localhost
+//!         └─► candidates (search list) ──► A and AAAA at once ──► servers ──► message
+//! ```
 //!
-//! What cannot be told apart: a name that does not exist from one without addresses; a resolver that is dead from one
-//! that refuses or fails (`EAI_AGAIN` for all of them in glibc); and an honest answer from a lie.
+//! A name is first looked for in the hosts file. `localhost` and what ends in it is this machine (RFC 6761, section 6.3),
+//! and nobody is asked. Anything else goes to the name servers, one name of the search list after the other, until one
+//! has an address; both families at once. Once one has an address that this machine has a route to, the other one gets
+//! another 50 ms (RFC 8305, section 3): where IPv6 answers first and leads nowhere, IPv4 has its full time. Addresses
+//! with a route come first, IPv6 before IPv4.
+//!
+//! All of it takes less than an attempt, so that the attempt can say what was wrong; dropping [`Lookups`] stops it at
+//! once. Nothing is kept from one evaluation to the next, for the network may be another one.
+//!
+//! *Not found* is only what a name server has said of every name that was asked for. All else is *failed*: silence, a
+//! server that refuses or fails, no way to any. An honest answer cannot be told from a lie; what it leads to is tried, and
+//! shown.
+//!
+//! Other sources of nsswitch.conf(5) are not asked: mDNS (`.local`), LLMNR, NetBIOS, directories. On a link in a café
+//! anyone may claim such a name, and their modules block threads for seconds. What systemd-resolved knows is found where
+//! resolv.conf(5) names its stub, 127.0.0.53, as it does by default. The way out is a line in the hosts file, or the
+//! address instead of the name.
+
+mod hosts;
+mod message;
+mod resolv_conf;
+mod scoped;
+mod servers;
+mod system;
 
 use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::pin::pin;
 use std::sync::Arc;
-use std::thread;
+use std::time::Duration;
 
-use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 use futures_util::FutureExt as _;
-use futures_util::future::Shared;
+use futures_util::future::{Either, Shared, select};
 use landmark_proto::host::Name;
-use landmark_proto::reference_server::DEFAULT_MAX_SERVERS;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::{OnceCell, oneshot};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, timeout_at};
 
-/// Of the threads in `getaddrinfo` for one evaluation: one for each entry of the longest usual list, so that names that
-/// nobody answers for (a zone whose servers are gone) never keep another name waiting until its time is over.
-const MAX_PER_EVALUATION: usize = DEFAULT_MAX_SERVERS;
-/// Of them in all. With a dead resolver each is stuck for 5 to 30 s, in which an evaluation after a change of network
-/// must find threads of its own. A thread that waits costs some 20 KiB.
-const MAX_LOOKUPS: usize = 4 * MAX_PER_EVALUATION;
+use self::hosts::Hosts;
+use self::message::{Answer, Family, MAX_ADDRESSES, Question};
+use self::resolv_conf::ResolvConf;
+use self::servers::{NoHelp, Servers};
+use self::system::{Paths, System};
+use super::race::ATTEMPT_TIMEOUT;
 
-/// Addresses with their scope, the port still open; at least one, in the order of preference (RFC 6724).
+/// Of an attempt's time, left for saying that there was no answer.
+const TO_SAY_SO: Duration = Duration::from_millis(100);
+/// What the other family gets once one has an address of use: RFC 8305, section 3.
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+/// Where a datagram would go that is never sent: discard.
+const ANY_PORT: u16 = 9;
+
+/// Addresses with their scope, the port still open; at least one, those with a route first.
 pub(crate) type Addresses = Arc<[SocketAddr]>;
 
 /// Why a name has no addresses.
@@ -51,60 +79,46 @@ pub(crate) type Resolved = Result<Addresses, ResolveError>;
 /// A lookup that several attempts wait for; an error if it was given up.
 pub(crate) type Lookup = Shared<oneshot::Receiver<Resolved>>;
 
-/// What a resolver says of a name.
-type Found = Result<Vec<SocketAddr>, ResolveError>;
-
-/// Looks one name up, and blocks.
-type LookUp = Arc<dyn Fn(&str) -> Found + Send + Sync>;
-
 /// Resolves names for all evaluations. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Resolver {
-    look_up: LookUp,
-    permits: Arc<Semaphore>,
+    system: Arc<System>,
+    #[cfg(test)]
+    told: Option<testing::LookUp>,
 }
 
 impl Resolver {
-    /// Asks the system.
+    /// Asks whom the system's files name.
     pub(crate) fn system() -> Self {
-        Self::with(system_look_up)
+        Self::reading(Paths::default())
     }
 
-    /// Asks this function.
-    pub(crate) fn with(look_up: impl Fn(&str) -> Found + Send + Sync + 'static) -> Self {
-        Self { look_up: Arc::new(look_up), permits: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    /// Asks this function, which may block: a network of a test's own.
+    #[cfg(test)]
+    pub(crate) fn with(
+        look_up: impl Fn(&str) -> Result<Vec<SocketAddr>, ResolveError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { told: Some(Arc::new(look_up)), ..Self::system() }
+    }
+
+    fn reading(paths: Paths) -> Self {
+        Self {
+            system: Arc::new(System::new(paths)),
+            #[cfg(test)]
+            told: None,
+        }
     }
 
     /// For one evaluation.
     pub(crate) fn lookups(&self) -> Lookups {
-        Lookups {
-            resolver: self.clone(),
-            permits: Arc::new(Semaphore::new(MAX_PER_EVALUATION)),
-            begun: HashMap::new(),
-            tasks: JoinSet::new(),
-        }
-    }
-
-    async fn resolve(self, of_evaluation: Arc<Semaphore>, name: Name) -> Resolved {
-        let closed = |_| ResolveError::Failed { os_error: None };
-        let own = of_evaluation.acquire_owned().await.map_err(closed)?;
-        let shared = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
-        let (found_tx, found_rx) = oneshot::channel();
-        let thread = thread::Builder::new().name("lookup".to_owned()).spawn(move || {
-            // Held until the thread is free, however long nobody waits for it any more.
-            let _permits = (own, shared);
-            let _unheard = found_tx.send((self.look_up)(name.as_str()));
-        });
-        thread.map_err(|error| ResolveError::Failed { os_error: error.raw_os_error() })?;
-        let addresses = found_rx.await.map_err(|_| ResolveError::Failed { os_error: None })??;
-        if addresses.is_empty() { Err(ResolveError::NotFound) } else { Ok(addresses.into()) }
+        let evaluation = Evaluation { resolver: self.clone(), network: OnceCell::new() };
+        Lookups { evaluation: Arc::new(evaluation), begun: HashMap::new(), tasks: JoinSet::new() }
     }
 }
 
-/// The lookups of one evaluation: each name once. Those that have no thread yet are given up when this is dropped.
+/// The lookups of one evaluation: each name once. They end when this is dropped.
 pub(crate) struct Lookups {
-    resolver: Resolver,
-    permits: Arc<Semaphore>,
+    evaluation: Arc<Evaluation>,
     begun: HashMap<Name, Lookup>,
     /// Beside the attempts, not in them: an attempt that ends must not stop what another waits for.
     tasks: JoinSet<()>,
@@ -117,10 +131,10 @@ impl Lookups {
             return lookup.clone();
         }
         let (resolved_tx, resolved_rx) = oneshot::channel();
-        let resolve = self.resolver.clone().resolve(Arc::clone(&self.permits), name.clone());
+        let (evaluation, asked) = (Arc::clone(&self.evaluation), name.clone());
         self.tasks.spawn(async move {
             // Nobody may wait for it any more.
-            let _unheard = resolved_tx.send(resolve.await);
+            let _unheard = resolved_tx.send(evaluation.resolve(asked).await);
         });
         let lookup = resolved_rx.shared();
         self.begun.insert(name.clone(), lookup.clone());
@@ -128,152 +142,126 @@ impl Lookups {
     }
 }
 
-fn system_look_up(name: &str) -> Found {
-    // Without a socket type every address comes three times.
-    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    let found = getaddrinfo(Some(name), None, Some(hints)).map_err(why)?;
-    // Of a family that is not IP there can be none; should there be one, it is skipped.
-    Ok(found.filter_map(Result::ok).map(|info| info.sockaddr).collect())
+/// What the lookups of one evaluation share.
+struct Evaluation {
+    resolver: Resolver,
+    network: OnceCell<Network>,
 }
 
-/// By code, never by text: `std` keeps the text alone, so that it cannot be asked instead.
-fn why(error: LookupError) -> ResolveError {
-    match error.kind() {
-        LookupErrorKind::NoName | LookupErrorKind::NoData => ResolveError::NotFound,
-        LookupErrorKind::Again
-        | LookupErrorKind::Badflags
-        | LookupErrorKind::Fail
-        | LookupErrorKind::Family
-        | LookupErrorKind::Socktype
-        | LookupErrorKind::Service
-        | LookupErrorKind::Memory
-        | LookupErrorKind::System
-        | LookupErrorKind::Unknown
-        | LookupErrorKind::IO => ResolveError::Failed { os_error: io::Error::from(error).raw_os_error() },
+/// Whom this machine asks for names.
+struct Network {
+    hosts: Arc<Hosts>,
+    resolv_conf: Arc<ResolvConf>,
+    servers: Servers,
+}
+
+impl Evaluation {
+    async fn resolve(&self, name: Name) -> Resolved {
+        let deadline = Instant::now() + ATTEMPT_TIMEOUT.saturating_sub(TO_SAY_SO);
+        #[cfg(test)]
+        if let Some(look_up) = &self.resolver.told {
+            return testing::told(Arc::clone(look_up), name).await;
+        }
+        let network = self.network.get_or_try_init(|| Network::of(Arc::clone(&self.resolver.system)));
+        match timeout_at(deadline, network).await {
+            Ok(Ok(network)) => network.resolve(name.as_str(), deadline).await,
+            Ok(Err(error)) => Err(error),
+            Err(_elapsed) => Err(ResolveError::Failed { os_error: None }),
+        }
     }
+}
+
+impl Network {
+    /// Away from the runtime's own threads: the files may lie on a file system that hangs.
+    async fn of(system: Arc<System>) -> Result<Self, ResolveError> {
+        let known = spawn_blocking(move || system.known()).await;
+        let known = known.map_err(|_| ResolveError::Failed { os_error: None })?;
+        let addresses = known.resolv_conf.servers.iter().filter_map(|server| server.at(known.port));
+        let servers = Servers::new(addresses, known.resolv_conf.over_tcp);
+        Ok(Self { hosts: known.hosts, resolv_conf: known.resolv_conf, servers })
+    }
+
+    async fn resolve(&self, name: &str, deadline: Instant) -> Resolved {
+        let listed = self.hosts.addresses(name, MAX_ADDRESSES);
+        if !listed.is_empty() {
+            return Ok(in_order(listed));
+        }
+        if name == "localhost" || name.ends_with(".localhost") {
+            return Ok(in_order(vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()]));
+        }
+        let mut failed = None;
+        for candidate in self.resolv_conf.candidates(name) {
+            match self.both_families(&candidate, deadline).await {
+                Ok(found) => return Ok(in_order(found)),
+                Err(ResolveError::NotFound) => {}
+                Err(error) => failed = Some(error),
+            }
+            if deadline <= Instant::now() {
+                break;
+            }
+        }
+        Err(failed.unwrap_or(ResolveError::NotFound))
+    }
+
+    async fn both_families(&self, name: &str, deadline: Instant) -> Result<Vec<SocketAddr>, ResolveError> {
+        if self.resolv_conf.v4_only {
+            return together([self.one_family(name, Family::V4, deadline).await, Ok(Answer::NoAddress)]);
+        }
+        let v4 = pin!(self.one_family(name, Family::V4, deadline));
+        let v6 = pin!(self.one_family(name, Family::V6, deadline));
+        let (Either::Left((first, other)) | Either::Right((first, other))) = select(v4, v6).await;
+        let enough = matches!(&first, Ok(Answer::Addresses(found)) if found.iter().any(|ip| has_route((*ip, 0).into())));
+        let until = if enough { deadline.min(Instant::now() + RESOLUTION_DELAY) } else { deadline };
+        let other = timeout_at(until, other).await.unwrap_or(SILENCE);
+        together([first, other])
+    }
+
+    async fn one_family(&self, name: &str, family: Family, deadline: Instant) -> Heard {
+        // A name that DNS cannot carry is known to nobody.
+        let Ok(question) = Question::new(name, family) else { return Ok(Answer::NoName) };
+        timeout_at(deadline, self.servers.ask(&question)).await.unwrap_or(SILENCE)
+    }
+}
+
+/// What the name servers say of one family.
+type Heard = Result<Answer, NoHelp>;
+
+const SILENCE: Heard = Err(NoHelp { os_error: None });
+
+/// What both families say together: an address counts more than anything; that the name does not exist is said of both.
+fn together(heard: [Heard; 2]) -> Result<Vec<SocketAddr>, ResolveError> {
+    let (mut found, mut no_name, mut no_help) = (Vec::new(), false, None);
+    for heard in heard {
+        match heard {
+            Ok(Answer::Addresses(ips)) => found.extend(ips.into_iter().map(|ip| SocketAddr::new(ip, 0))),
+            Ok(Answer::NoName) => no_name = true,
+            Ok(Answer::NoAddress) => {}
+            Ok(Answer::NoHelp | Answer::Truncated(_)) => no_help = no_help.or(Some(None)),
+            Err(NoHelp { os_error }) => no_help = Some(os_error.or(no_help.flatten())),
+        }
+    }
+    match no_help {
+        _ if !found.is_empty() => Ok(found),
+        Some(os_error) if !no_name => Err(ResolveError::Failed { os_error }),
+        _ => Err(ResolveError::NotFound),
+    }
+}
+
+/// Those with a route first (RFC 6724, section 6, rule 1), IPv6 before IPv4, else as they came.
+fn in_order(mut addresses: Vec<SocketAddr>) -> Addresses {
+    addresses.sort_by_cached_key(|address| (!has_route(*address), address.is_ipv4()));
+    addresses.into()
+}
+
+/// Whether this machine would know where to send a packet, and from which address. None is sent.
+fn has_route(mut address: SocketAddr) -> bool {
+    address.set_port(ANY_PORT);
+    let near: SocketAddr =
+        if address.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+    UdpSocket::bind(near).and_then(|socket| socket.connect(address)).is_ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc;
-    use std::sync::{Mutex, PoisonError};
-
-    use landmark_proto::host::Host;
-    use tokio::time::timeout;
-
-    use super::*;
-    use crate::location::race::ATTEMPT_TIMEOUT;
-
-    fn name(text: &str) -> Name {
-        match text.parse() {
-            Ok(Host::Name(name)) => name,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
-    }
-
-    #[tokio::test]
-    async fn the_system_knows_this_machine() {
-        let found = Resolver::system().lookups().of(&name("localhost")).await.unwrap().unwrap();
-        assert!(found.iter().all(|address| address.ip().is_loopback()), "{found:?}");
-        let mut once = found.to_vec();
-        once.dedup();
-        assert_eq!(once, *found, "each address once");
-    }
-
-    #[tokio::test]
-    async fn a_name_is_looked_up_once_in_an_evaluation_and_afresh_in_the_next() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        let resolver = Resolver::with(move |_| {
-            let n = counter.fetch_add(1, Ordering::SeqCst);
-            Ok(vec![address(u16::try_from(n).unwrap())])
-        });
-        for evaluation in 0..2 {
-            let mut lookups = resolver.lookups();
-            for _ in 0..8 {
-                let found = lookups.of(&name("db")).await.unwrap().unwrap();
-                assert_eq!(*found, [address(evaluation)]);
-            }
-        }
-        assert_eq!(asked.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn a_dead_resolver_holds_a_bounded_number_of_threads_over_all_evaluations() {
-        let busy = Arc::new(AtomicUsize::new(0));
-        let (counter, (release_tx, release_rx)) = (Arc::clone(&busy), mpsc::channel::<()>());
-        let release_rx = Mutex::new(release_rx);
-        let resolver = Resolver::with(move |_| {
-            counter.fetch_add(1, Ordering::SeqCst);
-            // Blocks until the test is over.
-            let _over = release_rx.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            Err(ResolveError::Failed { os_error: None })
-        });
-        let threads = async |n: usize| {
-            while busy.load(Ordering::SeqCst) < n {
-                tokio::task::yield_now().await;
-            }
-        };
-        let mut evaluations = Vec::new();
-        for evaluation in 1..=6 {
-            let mut lookups = resolver.lookups();
-            for n in 0..MAX_PER_EVALUATION + 10 {
-                let _begun = lookups.of(&name(&format!("host{n}")));
-            }
-            evaluations.push(lookups);
-            threads((evaluation * MAX_PER_EVALUATION).min(MAX_LOOKUPS)).await;
-        }
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(busy.load(Ordering::SeqCst), MAX_LOOKUPS);
-        drop(evaluations);
-        drop(release_tx);
-    }
-
-    #[tokio::test]
-    async fn names_that_nobody_answers_for_cost_the_other_names_of_a_usual_list_nothing() {
-        let (release_tx, release_rx) = mpsc::channel::<()>();
-        let release_rx = Mutex::new(release_rx);
-        let resolver = Resolver::with(move |name| {
-            if name.starts_with("dead") {
-                // Blocks until the test is over.
-                let _over = release_rx.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            }
-            Ok(vec![address(1)])
-        });
-        let mut lookups = resolver.lookups();
-        let n_dead = DEFAULT_MAX_SERVERS - 1;
-        let _dead: Vec<_> = (0..n_dead).map(|n| lookups.of(&name(&format!("dead{n}")))).collect();
-        let found = timeout(ATTEMPT_TIMEOUT, lookups.of(&name("good"))).await;
-        drop(release_tx);
-        assert_eq!(*found.expect("it waits for the dead ones").unwrap().unwrap(), [address(1)]);
-    }
-
-    #[test]
-    fn not_found_is_told_from_failed_by_the_code() {
-        for (code, expected) in [
-            (libc_codes::NONAME, ResolveError::NotFound),
-            (libc_codes::NODATA, ResolveError::NotFound),
-            (libc_codes::AGAIN, ResolveError::Failed { os_error: None }),
-            (libc_codes::FAIL, ResolveError::Failed { os_error: None }),
-            (libc_codes::ADDRFAMILY, ResolveError::Failed { os_error: None }),
-        ] {
-            assert_eq!(why(LookupError::new(code)), expected, "{code}");
-        }
-    }
-
-    /// Linux's numbers (netdb.h).
-    mod libc_codes {
-        pub(super) const NONAME: i32 = -2;
-        pub(super) const AGAIN: i32 = -3;
-        pub(super) const FAIL: i32 = -4;
-        pub(super) const NODATA: i32 = -5;
-        pub(super) const ADDRFAMILY: i32 = -9;
-    }
-}
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,10 @@ use crate::machine::{AGENT_VERSION, MachineError};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
+/// resolv.conf(5).
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// hosts(5).
+pub(crate) const HOSTS: &str = "/etc/hosts";
 
 /// Bytes in the path of a Unix socket, at most: `sun_path` has 108, of which the last is zero.
 pub(crate) const MAX_SOCKET_PATH_BYTES: usize = 107;
@@ -47,12 +51,17 @@ pub(crate) fn facts() -> HostFacts {
     let names = uname();
     let os_release = OS_RELEASE.iter().find_map(|path| fs::read_to_string(path).ok()).unwrap_or_default();
     HostFacts {
-        host_name: names.nodename().to_string_lossy().into_owned(),
+        host_name: host_name(),
         operating_system: pretty_name(&os_release).unwrap_or_else(|| "Linux".to_owned()),
         kernel: names.release().to_string_lossy().into_owned(),
         architecture: names.machine().to_string_lossy().into_owned(),
         agent_version: AGENT_VERSION.to_owned(),
     }
+}
+
+/// The name of this machine, as it has it: with or without its domain.
+pub(crate) fn host_name() -> String {
+    uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The value of `PRETTY_NAME`, without its quotes.
