@@ -14,6 +14,7 @@ use crate::view::assignment::{Assigned, Assignment, AssignmentDetail};
 use crate::view::basis::Location;
 use crate::view::change::Diff;
 use crate::view::draft::Draft;
+use crate::view::evidence::AgentEvidence;
 use crate::view::health::{Health, SweepAsked};
 use crate::view::info::Info;
 use crate::view::progress::Progress;
@@ -145,6 +146,12 @@ impl Client {
     pub(crate) async fn agent(&mut self, agent: &str) -> Result<AgentDetail, CallError> {
         let request = self.request(wire::GetAgentRequest { agent: agent.to_owned() });
         Ok(self.call(async |admin| admin.get_agent(request).await).await?.into())
+    }
+
+    /// The newest records.
+    pub(crate) async fn evidence(&mut self, agent: &str, last: u32) -> Result<AgentEvidence, CallError> {
+        let request = self.request(wire::ListAgentEvidenceRequest { agent: agent.to_owned(), last });
+        Ok(self.call(async |admin| admin.list_agent_evidence(request).await).await?.into())
     }
 
     pub(crate) async fn watch_agents(
