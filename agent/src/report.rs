@@ -68,6 +68,7 @@ mod tests {
             at: SystemTime::UNIX_EPOCH,
             since_boot: Duration::ZERO,
             decided_in: Duration::ZERO,
+            n_flips: 0,
         }
     }
 

@@ -9,7 +9,7 @@ use landmark_proto::message::{
     AgentMessage, AssignmentOutcome, AssignmentResult, EnforcementState, RejectionCode, ReportAck,
     ServerMessage,
 };
-use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
+use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
 use landmark_proto::settings::Settings;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -97,7 +97,7 @@ fn final_outcome(message: &AgentMessage) -> Option<AssignmentResult> {
 fn list_of(listener: &TcpListener) -> Settings {
     let port = listener.local_addr().unwrap().port().to_string().parse().unwrap();
     let ports = landmark_proto::port::Ports::new(vec![port]).unwrap();
-    let server = ReferenceServer { host: "127.0.0.1".parse().unwrap(), ports };
+    let server = ReferenceServer { host: "127.0.0.1".parse().unwrap(), ports, probe: Probe::Tcp };
     Settings {
         reference_servers: ReferenceServerList::new(true, vec![server]).unwrap(),
         ..Settings::default()

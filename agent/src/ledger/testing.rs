@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use landmark_proto::ids::PushId;
 use landmark_proto::message::Assignment;
-use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
+use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
 use landmark_proto::revision::{Held, Revision};
 use landmark_proto::settings::{EncodedSettings, Settings};
 
@@ -14,7 +14,11 @@ use super::{Accepted, Ledger, Taken};
 /// Settings with these hosts on an enabled list, port 80 each.
 pub(crate) fn settings(hosts: &[&str]) -> Settings {
     let ports = landmark_proto::port::Ports::new(vec!["80".parse().unwrap()]).unwrap();
-    let server = |host: &&str| ReferenceServer { host: host.parse().unwrap(), ports: ports.clone() };
+    let server = |host: &&str| ReferenceServer {
+        host: host.parse().unwrap(),
+        ports: ports.clone(),
+        probe: Probe::Tcp,
+    };
     let list = ReferenceServerList::new(true, hosts.iter().map(server).collect()).unwrap();
     Settings { reference_servers: list, ..Settings::default() }
 }

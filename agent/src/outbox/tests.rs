@@ -79,6 +79,7 @@ fn report(number: u64) -> LocationReport {
         revision: None,
         evaluation: EvaluationId::new(number),
         decided_in: Duration::from_millis(12),
+        n_flips: 0,
     }
 }
 

@@ -26,6 +26,7 @@ fn decided_under(accepted: Option<Accepted>, location: Location, basis: Basis) -
         at: SystemTime::UNIX_EPOCH,
         since_boot: Duration::ZERO,
         decided_in: Duration::ZERO,
+        n_flips: 0,
     })
 }
 

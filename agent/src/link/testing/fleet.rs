@@ -92,7 +92,14 @@ impl FleetPlane {
 
 pub(crate) fn welcome(next_sequence: Sequence) -> Welcome {
     let tuning = Tuning { reconnect_spread: Duration::ZERO, ..Tuning::default() };
-    Welcome { epoch: Epoch::new(1), server_time: SystemTime::now(), tuning, next_sequence, up_to_date: false }
+    Welcome {
+        epoch: Epoch::new(1),
+        server_time: SystemTime::now(),
+        tuning,
+        next_sequence,
+        up_to_date: false,
+        wants_evidence: false,
+    }
 }
 
 impl Session {

@@ -140,7 +140,7 @@ impl Look {
 
     pub(super) fn fastest(&self) -> &[usize] {
         match self {
-            Self::Race(race) if race.state() != State::NotEnough => race.fastest(),
+            Self::Race(race) if matches!(race.state(), State::Answered { .. }) => race.fastest(),
             Self::Race(_) | Self::Reading | Self::Read(_) => &[],
         }
     }

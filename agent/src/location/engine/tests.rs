@@ -4,12 +4,18 @@ use std::time::SystemTime;
 
 use landmark_proto::convert::evidence::{from_wire, to_wire};
 use landmark_proto::evidence::{Outcome, replay};
+use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::ids::BootId;
 use landmark_proto::location::{Basis, Location};
-use landmark_proto::location_rules::{LocationRules, RecheckInterval, ServerConnection};
+use landmark_proto::location_rules::{
+    Confirmations, Criterion, Hysteresis, LocationRules, MinimumDwell, RecheckInterval, RequiredSuccesses,
+    ServerConnection,
+};
+use landmark_proto::network::{DefaultRoute, Interface};
 use landmark_proto::port::Ports;
-use landmark_proto::reference_server::ReferenceServer;
-use landmark_proto::revision::{Digest, Revision};
+use landmark_proto::reference_server::{Probe, ReferenceServer};
+use landmark_proto::revision::Revision;
+use landmark_proto::settings::EncodedSettings;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -19,7 +25,7 @@ use crate::location::record::Record;
 
 impl Assigned for Rc<Settings> {
     fn held(&self) -> Held {
-        Held { revision: Revision::FIRST, digest: Digest::of(b"") }
+        Held { revision: Revision::FIRST, digest: EncodedSettings::encode(self).digest() }
     }
 
     fn settings(&self) -> &Settings {
@@ -48,8 +54,21 @@ pub(super) enum Word {
     ByServer,
     By(usize),
     Nobody,
+    TooFew(usize),
     NoList,
     Unknown,
+    Gateway(bool),
+}
+
+impl Word {
+    /// `None` where the place is unknown.
+    pub(super) fn is_inside(&self) -> Option<bool> {
+        match self {
+            Self::ByServer | Self::By(_) | Self::Gateway(true) => Some(true),
+            Self::Nobody | Self::TooFew(_) | Self::NoList | Self::Gateway(false) => Some(false),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// What is seen of an evaluation.
@@ -86,6 +105,9 @@ fn word(verdict: &Verdict) -> Word {
         (Location::Internal, Basis::ManagementServer) => Word::ByServer,
         (Location::Internal, Basis::ReferenceServer { position, .. }) => Word::By(*position),
         (Location::External, Basis::NoneReachable { .. }) => Word::Nobody,
+        (Location::External, Basis::TooFewAnswered { n_answered, .. }) => Word::TooFew(*n_answered),
+        (Location::Internal, Basis::Gateway { .. }) => Word::Gateway(true),
+        (Location::External, Basis::NoGateway { .. }) => Word::Gateway(false),
         (Location::External, Basis::ListDisabled) => Word::NoList,
         (Location::Unknown, Basis::NoAssignment) => Word::Unknown,
         other => panic!("a verdict that no rule gives: {other:?}"),
@@ -98,6 +120,7 @@ struct Stage {
     now: u64,
     script: Box<dyn Fn(usize, usize) -> (bool, u64)>,
     under_way: BTreeMap<usize, u64>,
+    reading: Option<u64>,
     seen: Vec<Seen>,
     closed: Vec<Closed<Rc<Settings>>>,
 }
@@ -105,7 +128,15 @@ struct Stage {
 impl Stage {
     fn new(script: impl Fn(usize, usize) -> (bool, u64) + 'static) -> Self {
         let (engine, script) = (Engine::new(LinkState::Lost, None), Box::new(script));
-        Self { engine, now: 0, script, under_way: BTreeMap::new(), seen: Vec::new(), closed: Vec::new() }
+        Self {
+            engine,
+            now: 0,
+            script,
+            under_way: BTreeMap::new(),
+            reading: None,
+            seen: Vec::new(),
+            closed: Vec::new(),
+        }
     }
 
     fn send(&mut self, event: Event<Rc<Settings>>) {
@@ -121,10 +152,15 @@ impl Stage {
                     let (_, latency) = (self.script)(self.seen.len(), index);
                     assert_eq!(self.under_way.insert(index, self.now + latency), None);
                 }
+                Action::ReadRoutes => {
+                    let (_, latency) = (self.script)(self.seen.len(), 0);
+                    assert_eq!(self.reading.replace(self.now + latency), None);
+                }
                 Action::Cancel(index) => assert!(self.under_way.remove(&index).is_some()),
                 Action::Give(given) => self.give(&given),
                 Action::Close(closed) => {
                     self.under_way.clear();
+                    self.reading = None;
                     if self.seen.last().unwrap().given.is_none() {
                         self.give(&closed.given);
                     }
@@ -159,12 +195,18 @@ impl Stage {
         loop {
             let ends = self.under_way.iter().map(|(index, at)| (*at, *index)).min();
             let wakes = self.engine.wake_at().map(|at| u64::try_from(at.since_begin().as_millis()).unwrap());
-            let next = ends.map(|(at, _)| at).into_iter().chain(wakes).min().filter(|at| *at < end);
+            let next = ends.map(|(at, _)| at).into_iter().chain(self.reading).chain(wakes).min();
+            let next = next.filter(|at| *at < end);
             let Some(next) = next else {
                 self.now = end;
                 return;
             };
             self.now = next;
+            if self.reading.take_if(|at| *at == next).is_some() {
+                let is_listed = (self.script)(self.seen.len(), 0).0;
+                self.send(Event::Routes(vec![route(if is_listed { 1 } else { 2 })]));
+                continue;
+            }
             match ends.filter(|(at, _)| *at == next) {
                 Some((_, index)) => {
                     self.under_way.remove(&index);
@@ -211,23 +253,62 @@ fn settings(n_servers: usize, server_connection: ServerConnection, recheck: u64)
     let server = |n| ReferenceServer {
         host: format!("10.0.0.{}", n + 1).parse().unwrap(),
         ports: Ports::new(vec!["80".parse().unwrap()]).unwrap(),
+        probe: Probe::Tcp,
     };
     Settings {
         reference_servers: ReferenceServerList::new(true, (0..n_servers).map(server).collect()).unwrap(),
         location: LocationRules {
             server_connection,
             recheck_interval: RecheckInterval::new(Duration::from_secs(recheck)).unwrap(),
+            ..LocationRules::default()
         },
+        gateways: GatewayList::new(vec![Gateway::new([10, 0, 0, 1].into(), None).unwrap()]).unwrap(),
     }
 }
 
-fn stories() -> impl Strategy<Value = Story> {
+/// The only default route, with this gateway.
+fn route(last: u8) -> DefaultRoute {
+    DefaultRoute {
+        gateway: Some([10, 0, 0, last].into()),
+        mac: None,
+        interface: Interface { name: "eth0".into(), kind: "ether".into(), is_tunnel: false },
+        metric: 0,
+        is_ipv6: false,
+    }
+}
+
+/// Settings with all that tempers a decision.
+fn tempered_settings() -> impl Strategy<Value = Settings> {
     let meaning = prop_oneof![Just(ServerConnection::MeansInternal), Just(ServerConnection::SaysNothing)];
-    let held =
-        (0..6_usize, meaning, 10..12_u64).prop_map(|(n, meaning, recheck)| settings(n, meaning, recheck));
+    let confirmations = || prop_oneof![2 => Just(1_u32), 1 => 2..4_u32];
+    let dwell = prop_oneof![2 => Just(0_u64), 1 => 1..4000_u64];
+    let rules = (prop_oneof![2 => Just(1_u32), 1 => 2..4_u32], confirmations(), confirmations(), dwell);
+    (0..6_usize, meaning, 10..12_u64, proptest::bool::weighted(0.15), rules).prop_map(
+        |(n, meaning, recheck, gateway, (required, to_internal, to_external, dwell))| {
+            let mut settings = settings(n, meaning, recheck);
+            settings.location.criterion =
+                if gateway { Criterion::Gateway } else { Criterion::ConnectionStatus };
+            settings.location.required_successes = RequiredSuccesses::new(required).unwrap();
+            settings.location.hysteresis = Hysteresis {
+                confirmations_to_internal: Confirmations::new(to_internal).unwrap(),
+                confirmations_to_external: Confirmations::new(to_external).unwrap(),
+                minimum_dwell: MinimumDwell::new(Duration::from_millis(dwell)).unwrap(),
+            };
+            settings
+        },
+    )
+}
+
+fn stories() -> impl Strategy<Value = Story> {
+    let held = tempered_settings();
     let wait = prop_oneof![2 => Just(0), 1 => 0..3000_u64];
     let link = prop_oneof![Just(LinkState::Connected), Just(LinkState::Lost)];
-    let asked = prop_oneof![Just(Trigger::ServerRequest), Just(Trigger::LocalRequest)];
+    let asked = prop_oneof![
+        Just(Trigger::ServerRequest),
+        Just(Trigger::LocalRequest),
+        Just(Trigger::NetworkChange),
+        Just(Trigger::Wake),
+    ];
     let happening = prop_oneof![
         4 => (link, wait.clone()).prop_map(|(link, wait)| Happening::Link(link, wait)),
         2 => (proptest::option::weighted(0.9, held), wait).prop_map(|(held, wait)| Happening::Held(held, wait)),

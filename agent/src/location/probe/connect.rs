@@ -151,3 +151,32 @@ pub(super) fn outcome_of(error: &io::Error) -> Outcome {
         Some(_) | None => Outcome::LocalError,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_numbers_have_their_outcomes() {
+        for (errno, expected) in [
+            (Errno::CONNREFUSED, Outcome::Refused),
+            (Errno::NETUNREACH, Outcome::Unreachable),
+            (Errno::HOSTUNREACH, Outcome::Unreachable),
+            (Errno::NETDOWN, Outcome::Unreachable),
+            (Errno::TIMEDOUT, Outcome::Timeout),
+            (Errno::MFILE, Outcome::LocalError),
+            (Errno::ACCESS, Outcome::LocalError),
+            (Errno::PERM, Outcome::LocalError),
+            (Errno::ADDRNOTAVAIL, Outcome::LocalError),
+        ] {
+            assert_eq!(outcome_of(&io::Error::from(errno)), expected, "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn every_address_has_half_of_the_time_at_least() {
+        assert_eq!(address_stagger(2), Duration::from_millis(100));
+        let last_starts = address_stagger(MAX_ADDRESSES) * (u32::try_from(MAX_ADDRESSES).unwrap() - 1);
+        assert!(last_starts <= ALL_ADDRESSES_AFTER);
+    }
+}

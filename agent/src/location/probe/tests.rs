@@ -4,15 +4,24 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 
+use landmark_proto::network::Interface;
+use landmark_proto::port::Port;
 use landmark_proto::port::Ports;
-use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
+use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
+use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::*;
 
+mod tls;
+
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 const LOOPBACK: Rules = Rules { allow_loopback: true };
+
+fn network() -> NetworkHandle {
+    crate::network::channel(crate::network::Options { resolver_files: Vec::new() }).0
+}
 
 fn prober(rules: Rules) -> Prober {
     names(rules, |_| panic!("no name is looked up here"))
@@ -22,17 +31,26 @@ fn names(
     rules: Rules,
     look_up: impl Fn(&str) -> Result<Vec<SocketAddr>, ResolveError> + Send + Sync + 'static,
 ) -> Prober {
-    Prober::new(Resolver::with(look_up), rules)
+    Prober::new(Resolver::with(look_up), rules, network())
 }
 
 async fn attempt(prober: &Prober, host: &str, port: u16) -> Ended {
+    attempt_as(prober, host, port, Probe::Tcp).await
+}
+
+async fn attempt_as(prober: &Prober, host: &str, port: u16, probe: Probe) -> Ended {
     let server = ReferenceServer {
         host: host.parse().unwrap(),
         ports: Ports::new(vec![Port::try_from(u32::from(port)).unwrap()]).unwrap(),
+        probe,
     };
     let list = ReferenceServerList::new(true, vec![server]).unwrap();
     let mut round = prober.round();
     round.attempt(list.targets().next().unwrap()).await
+}
+
+fn loopback() -> Interface {
+    Interface { name: "lo".into(), kind: "loopback".into(), is_tunnel: false }
 }
 
 fn listener(address: IpAddr) -> (TcpListener, u16) {
@@ -85,7 +103,12 @@ async fn an_open_port_answers_receives_no_byte_and_a_clean_end() {
         let ended = attempt(&prober(LOOPBACK), &address.to_string(), port).await;
         assert_eq!(
             ended,
-            Ended { address: Some(address), local_address: Some(address), ..Ended::with(Outcome::Answered) }
+            Ended {
+                address: Some(address),
+                local_address: Some(address),
+                interface: Some(loopback()),
+                ..Ended::with(Outcome::Answered)
+            }
         );
         assert_eq!(received.join().unwrap().unwrap(), b"");
     }
@@ -198,31 +221,7 @@ async fn a_silent_resolver_costs_its_entry_the_timeout_and_no_other_entry_anythi
 #[tokio::test]
 async fn localhost_is_resolved_by_the_system() {
     let (_listener, port) = listener(V4);
-    let ended = attempt(&Prober::new(Resolver::system(), LOOPBACK), "localhost", port).await;
+    let ended = attempt(&Prober::new(Resolver::system(), LOOPBACK, network()), "localhost", port).await;
     assert_eq!((ended.outcome, ended.address), (Outcome::Answered, Some(V4)));
     assert!(ended.n_addresses >= 1);
-}
-
-#[test]
-fn error_numbers_have_their_outcomes() {
-    for (errno, expected) in [
-        (Errno::CONNREFUSED, Outcome::Refused),
-        (Errno::NETUNREACH, Outcome::Unreachable),
-        (Errno::HOSTUNREACH, Outcome::Unreachable),
-        (Errno::NETDOWN, Outcome::Unreachable),
-        (Errno::TIMEDOUT, Outcome::Timeout),
-        (Errno::MFILE, Outcome::LocalError),
-        (Errno::ACCESS, Outcome::LocalError),
-        (Errno::PERM, Outcome::LocalError),
-        (Errno::ADDRNOTAVAIL, Outcome::LocalError),
-    ] {
-        assert_eq!(outcome_of(&io::Error::from(errno)), expected, "{errno:?}");
-    }
-}
-
-#[test]
-fn every_address_has_half_of_the_time_at_least() {
-    assert_eq!(address_stagger(2), Duration::from_millis(100));
-    let last_starts = address_stagger(MAX_ADDRESSES) * (u32::try_from(MAX_ADDRESSES).unwrap() - 1);
-    assert!(last_starts <= ALL_ADDRESSES_AFTER);
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use landmark_proto::evidence::Outcome;
 use landmark_proto::port::Ports;
 use landmark_proto::reference_server::MAX_SERVERS;
 use proptest::prelude::*;
@@ -27,7 +28,7 @@ const SILENT: Script = Script { outcome: Outcome::Timeout, latency: ATTEMPT_TIME
 
 /// What was seen of a race that ran to its end.
 #[derive(Debug)]
-struct Course {
+struct Report {
     state: State,
     decided_at: Duration,
     settled_at: Duration,
@@ -36,14 +37,35 @@ struct Course {
     tried: Vec<Tried>,
 }
 
+/// Every target a server of its own, of which one must answer.
+fn alone(n_targets: usize, answered_last: Option<usize>) -> Course {
+    Course {
+        positions: (0..n_targets).collect(),
+        n_required: 1,
+        answered_last: answered_last.into_iter().collect(),
+    }
+}
+
+fn start(n_targets: usize, answered_last: Option<usize>) -> (Race, Vec<Action>) {
+    Race::start(Moment::default(), alone(n_targets, answered_last))
+}
+
+fn end(race: &mut Race, now: Moment, index: usize, outcome: Outcome) -> Vec<Action> {
+    race.ended(now, index, Ended::with(outcome), outcome == Outcome::Answered)
+}
+
 /// Runs a race in simulated time.
-fn run(scripts: &[Script], answered_last: Option<usize>) -> Course {
+fn run(scripts: &[Script], answered_last: Option<usize>) -> Report {
+    run_on(scripts, alone(scripts.len(), answered_last))
+}
+
+fn run_on(scripts: &[Script], course: Course) -> Report {
     let mut now = Moment::default();
     let mut under_way = BTreeSet::new();
     let mut starts = Vec::new();
     let mut decided_at = None;
     let mut most_in_flight = 0;
-    let (mut race, mut actions) = Race::start(now, scripts.len(), answered_last);
+    let (mut race, mut actions) = Race::start(now, course);
     loop {
         for action in actions.drain(..) {
             match action {
@@ -65,12 +87,12 @@ fn run(scripts: &[Script], answered_last: Option<usize>) -> Course {
                 decided_at.get_or_insert(now);
                 settled
             }
-            State::NoneAnswered => true,
+            State::NotEnough => true,
         };
         if over {
             assert!(under_way.is_empty(), "settled while attempts were under way");
             let state = race.state();
-            return Course {
+            return Report {
                 state,
                 decided_at: decided_at.unwrap_or(now).since_begin(),
                 settled_at: now.since_begin(),
@@ -84,11 +106,43 @@ fn run(scripts: &[Script], answered_last: Option<usize>) -> Course {
         now = ends.into_iter().chain(wakes).min().expect("a race that neither waits nor is over");
         actions = if ends == Some(now) {
             let (_, index) = under_way.pop_first().unwrap();
-            race.ended(now, index, Ended::with(scripts[index].outcome))
+            end(&mut race, now, index, scripts[index].outcome)
         } else {
             race.start_due(now)
         };
     }
+}
+
+/// What a walk finds that asks the ports of each server in their turn, up to the first that answers, until as many servers
+/// as required have answered: the first that did.
+fn strict_walk_of_servers(scripts: &[Script], course: &Course) -> Option<usize> {
+    let mut answered: Vec<usize> = Vec::new();
+    let mut first = None;
+    for (index, position) in course.positions.iter().enumerate() {
+        if answered.contains(position) || scripts[index].outcome != Outcome::Answered {
+            continue;
+        }
+        answered.push(*position);
+        first = first.or(Some(index));
+        if answered.len() == course.n_required {
+            return first;
+        }
+    }
+    None
+}
+
+/// Servers with one to four ports each, some of which answered last time.
+fn courses(n_targets: usize) -> impl Strategy<Value = Course> {
+    let same_server = proptest::collection::vec(proptest::bool::weighted(0.4), n_targets);
+    let answered_last = proptest::collection::vec(0..n_targets, 0..3);
+    (same_server, 1..5_usize, answered_last).prop_map(|(same_server, n_required, answered_last)| {
+        let mut position = 0;
+        let positions = same_server.into_iter().enumerate().map(|(index, same)| {
+            position += usize::from(index > 0 && !same);
+            position
+        });
+        Course { positions: positions.collect(), n_required, answered_last }
+    })
 }
 
 /// The first in list order that answers when each is asked in its turn.
@@ -96,10 +150,10 @@ fn strict_walk(scripts: &[Script]) -> Option<usize> {
     scripts.iter().position(|script| script.outcome == Outcome::Answered)
 }
 
-fn best(course: &Course) -> Option<usize> {
+fn best(course: &Report) -> Option<usize> {
     match course.state {
         State::Answered { best, .. } => Some(best),
-        State::NoneAnswered => None,
+        State::NotEnough => None,
         State::Undecided => panic!("{course:?}"),
     }
 }
@@ -128,6 +182,28 @@ proptest! {
     ) {
         let course = run(&scripts, answered_last);
         prop_assert_eq!(best(&course), strict_walk(&scripts));
+    }
+
+    #[test]
+    fn several_servers_of_several_ports_give_what_a_strict_walk_gives(
+        (scripts, course) in scripts(1..=40).prop_flat_map(|scripts| {
+            let n_targets = scripts.len();
+            (Just(scripts), courses(n_targets))
+        }),
+    ) {
+        let report = run_on(&scripts, course.clone());
+        prop_assert_eq!(best(&report), strict_walk_of_servers(&scripts, &course));
+        if best(&report).is_none() {
+            // No attempt was spared its full time, except ports of servers that had answered.
+            for (index, tried) in report.tried.iter().enumerate() {
+                let answered = |other: usize| {
+                    course.positions[other] == course.positions[index]
+                        && scripts[other].outcome == Outcome::Answered
+                };
+                let spared = (0..index).any(answered);
+                prop_assert!(spared || tried.took == scripts[index].latency, "{} {:?}", index, tried);
+            }
+        }
     }
 
     #[test]
@@ -188,7 +264,7 @@ proptest! {
         ),
     ) {
         let course = run(&scripts, None);
-        prop_assert_eq!(course.state, State::NoneAnswered);
+        prop_assert_eq!(course.state, State::NotEnough);
         let rounds = u32::try_from(scripts.len().div_ceil(MAX_IN_FLIGHT)).unwrap();
         prop_assert!(course.settled_at <= 5 * rounds * Duration::from_secs(1), "{:?}", course.settled_at);
         prop_assert!(course.most_in_flight <= MAX_IN_FLIGHT);
@@ -210,13 +286,13 @@ proptest! {
     fn a_race_that_is_closed_early_gives_every_attempt_one_outcome(
         scripts in scripts(1..=64), closes_after in 0..3000_u32,
     ) {
-        let end = Moment::default() + closes_after * MS;
+        let closes_at = Moment::default() + closes_after * MS;
         let mut now = Moment::default();
-        let (mut race, actions) = Race::start(now, scripts.len(), None);
+        let (mut race, actions) = start(scripts.len(), None);
         let mut ends: BTreeSet<(Moment, usize)> = BTreeSet::new();
         let mut starts = 0;
         let mut todo = actions;
-        while now <= end {
+        while now <= closes_at {
             for action in todo.drain(..) {
                 if let Action::Start(index) = action {
                     starts += 1;
@@ -226,7 +302,7 @@ proptest! {
             // Ends of cancelled attempts are told all the same: they must not count.
             if ends.first().is_some_and(|(at, _)| *at <= now) {
                 let (_, index) = ends.pop_first().unwrap();
-                todo = race.ended(now, index, Ended::with(scripts[index].outcome));
+                todo = end(&mut race, now, index, scripts[index].outcome);
                 continue;
             }
             now = now + MS;
@@ -239,7 +315,7 @@ proptest! {
         let first_answer = tried.iter().position(|tried| tried.ended.outcome == Outcome::Answered);
         match state {
             State::Answered { best, .. } => prop_assert_eq!(first_answer, Some(best)),
-            State::Undecided | State::NoneAnswered => prop_assert_eq!(first_answer, None),
+            State::Undecided | State::NotEnough => prop_assert_eq!(first_answer, None),
         }
     }
 }
@@ -278,7 +354,7 @@ fn all_32_silent_is_external_after_2620_ms() {
 fn an_earlier_entry_that_answers_later_becomes_the_deciding_one_without_another_verdict() {
     let course = run(&[SILENT, answers(100 * MS), answers(10 * MS), SILENT], None);
     assert_eq!(course.decided_at, 50 * MS, "the third, started at 40 ms");
-    assert_eq!(course.state, State::Answered { best: 1, fastest: 2, settled: true });
+    assert_eq!(course.state, State::Answered { best: 1, settled: true });
     let outcomes: Vec<Outcome> = course.tried.iter().map(|tried| tried.ended.outcome).collect();
     assert_eq!(outcomes, [Outcome::Timeout, Outcome::Answered, Outcome::Answered]);
 }
@@ -292,18 +368,40 @@ fn never_more_than_256_are_under_way() {
 
 #[test]
 fn a_very_late_wake_up_does_not_start_more_than_256_either() {
-    let (mut race, _) = Race::start(Moment::default(), MAX_SERVERS * Ports::MAX, Some(2000));
+    let (mut race, _) = start(MAX_SERVERS * Ports::MAX, Some(2000));
     let actions = race.start_due(Moment::default() + 60_000 * MS);
     assert_eq!(actions.len() + 2, MAX_IN_FLIGHT);
     assert_eq!(race.wake_at(), None);
-    let next = race.ended(Moment::default() + 60_001 * MS, 7, Ended::with(Outcome::Refused));
+    let next = end(&mut race, Moment::default() + 60_001 * MS, 7, Outcome::Refused);
     assert_eq!(next, [Action::Start(255)]);
 }
 
 #[test]
 fn a_late_wake_up_does_not_delay_those_that_follow() {
-    let (mut race, _) = Race::start(Moment::default(), 32, None);
+    let (mut race, _) = start(32, None);
     let actions = race.start_due(Moment::default() + 70 * MS);
     assert_eq!(actions, [Action::Start(1), Action::Start(2), Action::Start(3)]);
     assert_eq!(race.wake_at(), Some(Moment::default() + 80 * MS));
+}
+
+#[test]
+fn two_required_servers_are_two_and_not_two_ports_of_one() {
+    let course = Course { positions: vec![0, 0, 1], n_required: 2, answered_last: Vec::new() };
+    let report = run_on(&[answers(MS), answers(MS), answers(30 * MS)], course.clone());
+    assert_eq!(report.decided_at, 31 * MS, "the second server is asked when the first has answered");
+    assert_eq!(report.state, State::Answered { best: 0, settled: true });
+    assert_eq!(report.tried[1].ended.outcome, Outcome::NotNeeded);
+    let report = run_on(&[answers(MS), answers(MS), SILENT], course);
+    assert_eq!(report.state, State::NotEnough);
+    assert_eq!(report.decided_at, MS + ATTEMPT_TIMEOUT);
+}
+
+#[test]
+fn an_answer_that_does_not_count_is_a_failure() {
+    let (mut race, _) = start(2, None);
+    let actions = race.ended(Moment::default() + MS, 0, Ended::with(Outcome::Answered), false);
+    assert_eq!(actions, [Action::Start(1)]);
+    assert_eq!(race.state(), State::Undecided);
+    assert!(!race.has_answered(0));
+    assert_eq!(race.close(Moment::default() + MS)[0].ended.outcome, Outcome::Answered, "as it was seen");
 }

@@ -91,6 +91,7 @@ mod tests {
             revision: None,
             evaluation: EvaluationId::new(number as u64),
             decided_in: Duration::ZERO,
+            n_flips: 0,
         }
     }
 

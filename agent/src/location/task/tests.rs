@@ -1,12 +1,15 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use landmark_proto::evidence::Outcome;
+use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::location::{Basis, Location};
+use landmark_proto::network::{DefaultRoute, Interface};
 use landmark_proto::port::{Port, Ports};
-use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList, Target};
+use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList, Target};
 use landmark_proto::settings::Settings;
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
@@ -75,7 +78,22 @@ impl Clock for StillClock {
     }
 }
 
+/// Default routes as a test wants them.
+#[derive(Clone, Default)]
+struct FakeRoutes(Arc<Mutex<Vec<DefaultRoute>>>);
+
+impl Routes for FakeRoutes {
+    fn read(&self, _gateways: &GatewayList) -> BoxFuture<'static, Vec<DefaultRoute>> {
+        let routes = self.0.lock().unwrap().clone();
+        async move { routes }.boxed()
+    }
+
+    fn watch_hardware(&self, _is_wanted: bool) {}
+}
+
 struct Bench {
+    changes: watch::Sender<Changes>,
+    routes: FakeRoutes,
     link: watch::Sender<LinkState>,
     held: watch::Sender<Option<Accepted>>,
     tuning: watch::Sender<Tuning>,
@@ -87,13 +105,23 @@ struct Bench {
     n_open: Arc<AtomicUsize>,
 }
 
-fn inputs(
-    held: Option<Accepted>,
-) -> (watch::Sender<LinkState>, watch::Sender<Option<Accepted>>, watch::Sender<Tuning>, Inputs) {
+type Senders = (
+    watch::Sender<LinkState>,
+    watch::Sender<Option<Accepted>>,
+    watch::Sender<Tuning>,
+    watch::Sender<Changes>,
+);
+
+fn inputs(held: Option<Accepted>) -> (Senders, Inputs) {
     let (link_tx, link) = watch::channel(LinkState::Lost);
     let (held_tx, held) = watch::channel(held);
     let (tuning_tx, tuning) = watch::channel(Tuning::default());
-    (link_tx, held_tx, tuning_tx, Inputs { link, held, tuning })
+    let (changes_tx, changes) = watch::channel(Changes::default());
+    ((link_tx, held_tx, tuning_tx, changes_tx), Inputs { link, held, tuning, changes })
+}
+
+fn network() -> NetworkHandle {
+    crate::network::channel(crate::network::Options { resolver_files: Vec::new() }).0
 }
 
 fn options() -> Options {
@@ -102,11 +130,13 @@ fn options() -> Options {
 
 #[expect(clippy::disallowed_methods, reason = "a test supervises its task itself")]
 fn bench(scripts: &[(Outcome, Duration)], prober: Option<Box<dyn Probing>>, held: Option<Accepted>) -> Bench {
-    let (link, held, tuning, inputs) = inputs(held);
+    let ((link, held, tuning, changes), inputs) = inputs(held);
     let n_open = Arc::new(AtomicUsize::new(0));
     let fake = Fake { scripts: scripts.to_vec(), n_open: Arc::clone(&n_open) };
     let prober = prober.unwrap_or_else(|| Box::new(fake));
-    let (handle, reports, task) = channel_with(inputs, &options(), prober, Box::new(StillClock));
+    let routes = FakeRoutes::default();
+    let world = World { prober, routes: Box::new(routes.clone()), clock: Box::new(StillClock) };
+    let (handle, reports, task) = channel_with(inputs, &options(), world);
     let stop = CancellationToken::new();
     let run = task.run(stop.clone());
     let task = tokio::spawn(async move {
@@ -114,7 +144,7 @@ fn bench(scripts: &[(Outcome, Duration)], prober: Option<Box<dyn Probing>>, held
         error
     });
     let decided = handle.decided();
-    Bench { link, held, tuning, handle, decided, reports, stop, task, n_open }
+    Bench { changes, routes, link, held, tuning, handle, decided, reports, stop, task, n_open }
 }
 
 fn faked(scripts: &[(Outcome, Duration)]) -> Bench {
@@ -131,7 +161,7 @@ fn list(n_servers: usize) -> Settings {
 
 fn server(host: &str, ports: &[u16]) -> ReferenceServer {
     let ports = ports.iter().map(|port| Port::try_from(u32::from(*port)).unwrap()).collect();
-    ReferenceServer { host: host.parse().unwrap(), ports: Ports::new(ports).unwrap() }
+    ReferenceServer { host: host.parse().unwrap(), ports: Ports::new(ports).unwrap(), probe: Probe::Tcp }
 }
 
 impl Bench {
@@ -215,8 +245,8 @@ async fn whoever_asks_gets_the_verdict_of_an_evaluation_that_began_afterwards() 
 
 #[tokio::test(start_paused = true)]
 async fn too_many_requests_are_turned_away() {
-    let (_link, _held, _tuning, inputs) = inputs(None);
-    let (handle, _reports, task) = channel(inputs, &options());
+    let (_senders, inputs) = inputs(None);
+    let (handle, _reports, task) = channel(inputs, network(), &options());
     let mut waiting: Vec<_> = (0..REQUESTS).map(|_| Box::pin(handle.evaluate(Asked::ByServer))).collect();
     for one in &mut waiting {
         assert!(one.now_or_never().is_none());
@@ -285,7 +315,7 @@ fn real(servers: Vec<ReferenceServer>) -> Bench {
         reference_servers: ReferenceServerList::new(true, servers).unwrap(),
         ..Settings::default()
     };
-    let prober = Prober::new(Resolver::system(), Rules { allow_loopback: true });
+    let prober = Prober::new(Resolver::system(), Rules { allow_loopback: true }, network());
     bench(&[], Some(Box::new(prober)), Some(accepted(1, &settings)))
 }
 
@@ -342,4 +372,42 @@ fn a_basis_that_is_not_settled_is_no_news_of_the_log() {
     ] {
         assert_eq!(is_news(logged, verdict, standing), expected, "{logged:?} {verdict:?} {standing:?}");
     }
+}
+
+/// A new network, a change of the resolver, a wake.
+#[tokio::test(start_paused = true)]
+async fn changes_of_the_machine_make_it_look_and_say_so() {
+    let settings = crate::ledger::testing::settings(&["10.0.0.1"]);
+    let mut bench = bench(&[answers(MS)], None, Some(accepted(1, &settings)));
+    bench.until(|decided| decided.triggers == [Trigger::Start]).await;
+    for (change, triggers) in [
+        (Changes { network: 1, resolver: 0, wake: 0 }, vec![Trigger::NetworkChange]),
+        (Changes { network: 1, resolver: 1, wake: 0 }, vec![Trigger::ResolverChange]),
+        (Changes { network: 2, resolver: 1, wake: 1 }, vec![Trigger::Wake, Trigger::NetworkChange]),
+    ] {
+        bench.changes.send_replace(change);
+        bench.until(|decided| decided.triggers == triggers).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_on_the_list_means_internal_whatever_the_link() {
+    let mut settings = crate::ledger::testing::settings(&["10.0.0.1"]);
+    settings.location.criterion = Criterion::Gateway;
+    let gateway = "10.0.0.254".parse().unwrap();
+    settings.gateways = GatewayList::new(vec![Gateway::new(gateway, None).unwrap()]).unwrap();
+    let mut bench = bench(&[SILENT], None, Some(accepted(1, &settings)));
+    let decided = bench.until(|_| true).await;
+    assert_eq!(decided.verdict.basis, Basis::NoGateway { seen: None });
+    let interface = Interface { name: "eth0".into(), kind: "ether".into(), is_tunnel: false };
+    let route = DefaultRoute { gateway: Some(gateway), mac: None, interface, metric: 100, is_ipv6: false };
+    bench.routes.0.lock().unwrap().push(route);
+    bench.changes.send_replace(Changes { network: 1, ..Changes::default() });
+    let decided = bench.until(|decided| decided.verdict.location == Location::Internal).await;
+    assert_eq!(decided.verdict.basis, Basis::Gateway { address: gateway, mac: None, position: 0 });
+    assert_eq!(bench.n_open.load(Ordering::SeqCst), 0, "no reference server is tried");
+    bench.link.send_replace(LinkState::Connected);
+    let decided = bench.until(|decided| decided.triggers == [Trigger::LinkConnected]).await;
+    assert_eq!(decided.verdict.basis, Basis::Gateway { address: gateway, mac: None, position: 0 });
+    assert_eq!(decided.n_flips, 1);
 }
