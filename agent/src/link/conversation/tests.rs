@@ -52,6 +52,7 @@ fn said(conversation: &mut Conversation, reports_until: u64, now: Instant) -> Ve
                 conversation.sent_batch(from, until);
                 format!("reports {from} to {until}")
             }
+            Say::Evidence => "evidence".into(),
             Say::Message(AgentMessage::AssignmentResult(AssignmentResult { push_id, outcome, .. })) => {
                 let outcome = match outcome {
                     AssignmentOutcome::Applying => "applying",

@@ -81,14 +81,37 @@ mod tests {
     #[test]
     fn the_agents_own_words_with_when_they_came() {
         let agent = agent(vec![received(Location::Unknown, true)]);
-        insta::assert_snapshot!(evidence(&agent, &Paper::for_tests(None)));
+        insta::assert_snapshot!(evidence(&agent, &Paper::for_tests(None)), @r"
+        Evaluation 7, 2026-11-23 11:54:56.250 UTC
+          triggered by  link lost
+          link          lost
+          assignment    none
+          rule          link lost, and no assignment: unknown
+
+          verdict       unknown, because no assignment is held and the link to the management server is lost
+          decided       0.4 ms after the first trigger
+          received      11:55:00 (5 min ago)
+        ");
     }
 
     #[test]
     fn a_verdict_that_does_not_follow_is_said_loudly() {
         let unreadable = Received { evidence: None, ..received(Location::Unknown, true) };
         let agent = agent(vec![unreadable, received(Location::Internal, false)]);
-        insta::assert_snapshot!(evidence(&agent, &Paper::for_tests(None)));
+        insta::assert_snapshot!(evidence(&agent, &Paper::for_tests(None)), @r"
+        A record that this version of landmarkctl cannot read, received 11:55:00 (5 min ago)
+
+        Evaluation 7, 2026-11-23 11:54:56.250 UTC
+          triggered by  link lost
+          link          lost
+          assignment    none
+          rule          link lost, and no assignment: unknown
+
+          verdict       internal, because no assignment is held and the link to the management server is lost
+          decided       0.4 ms after the first trigger
+          received      11:55:00 (5 min ago)
+          WARNING       THE VERDICT DOES NOT FOLLOW: the rules make unknown of this record (no assignment). A fault of the agent, or someone who speaks in its name
+        ");
     }
 
     #[test]

@@ -65,7 +65,20 @@ fn a_table_then_what_happens_without_each() {
         server(3, "10.1.1.5", 0, vec![port(1433, 0, &[(Outcome::Refused, 100)])]),
     ];
     let health_of = Health { n_agents_external: 2, ..picture(servers) };
-    insta::assert_snapshot!(health(&health_of, &Paper::for_tests(None)));
+    insta::assert_snapshot!(health(&health_of, &Paper::for_tests(None)), @r"
+    #  SERVER                    ANSWERS                MEDIAN   95 %  FAILURES                         CERTIFICATE
+    1  intranet.example.com:443  █████████░ 97 of 100     4 ms  1.9 s  3 WRONG KEY                      until 2026-12-05, 12 d left
+    1  intranet.example.com:80   █░░░░░░░░░ 1 of 100      4 ms  1.9 s  96 no answer in time, 3 refused  –
+    2  [2001:db8::5]:8443        ██████████ 100 of 100    4 ms  1.9 s  –                                EXPIRED 2026-11-20
+    2  [2001:db8::5]:636         ██████████ 100 of 100    4 ms  1.9 s  –                                until 2027-11-23, 365 d left
+    3  10.1.1.5:1433             ░░░░░░░░░░ 0 of 100         –      –  100 refused                      –
+
+    WRONG KEY: intranet.example.com:443 shows sha256:stranger to 3 agents: a spoof, or a key that was changed and not pinned
+    2 agents are external already while the management server is away: too few reference servers answer
+    if intranet.example.com dies as well as the management server, 12 agents turn external
+    if 2001:db8::5 dies as well as the management server, 1 agent turns external
+    if 10.1.1.5 dies, no agent turns external
+    ");
     insta::assert_snapshot!(
         basis(&health_of, &Paper::for_tests(None)),
         @"this rests on the sweeps of 100 of 120 agents, the newest made 12 s ago, the oldest 5 h ago"
