@@ -1,6 +1,7 @@
 //! A fleet on this machine, made of the real programs: a server, its agents, and landmarkctl.
 //!
-//! What differs from a real fleet is said in configuration only: ports of 127.0.0.1, state folders of the test.
+//! What differs from a real fleet is said in configuration only: ports of 127.0.0.1 or of a namespace, state folders of the
+//! test.
 
 pub mod agent;
 pub mod ctl;
@@ -17,10 +18,11 @@ pub use ctl::Ctl;
 pub use server::Server;
 
 use crate::binaries;
+use crate::place::Place;
 
 /// One of our programs, untouched by the configuration of whoever runs the tests.
-fn program(name: &str, home: &Path) -> Result<Command> {
-    let mut command = Command::new(binaries::find(name)?);
+fn program(name: &str, home: &Path, place: &Place) -> Result<Command> {
+    let mut command = place.command(binaries::find(name)?);
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("LANDMARK_") {
             command.env_remove(variable);

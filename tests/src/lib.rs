@@ -1,8 +1,9 @@
 //! The harness of the tests that cross crates: real processes, real reference servers, and what a user would see of them.
 //!
 //! ```text
-//! scratch ─► ports ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
-//!                              └─► fleet (server, agents, landmarkctl)
+//! scratch ─► ports, place ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
+//!                                     ├─► fleet (server, agents, landmarkctl)
+//!                                     └─► lab (a company, a home and a café of network namespaces)
 //! wait: until it is as expected     skip, tmpfs: what not every machine allows     grpc, peer: without our programs
 //! ```
 //!
@@ -12,10 +13,12 @@
 pub mod scratch;
 
 pub mod binaries;
+pub mod place;
 pub mod ports;
 pub mod process;
 
 pub mod fleet;
+pub mod lab;
 pub mod reference;
 
 pub mod grpc;

@@ -9,15 +9,15 @@ pub mod recorder;
 pub mod silent;
 pub mod vsftpd;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
-use tokio::net::TcpStream;
 
+use crate::place::Place;
 use crate::ports::Port;
 use crate::process::Process;
 use crate::scratch::Scratch;
@@ -36,7 +36,8 @@ pub struct ReferenceServer {
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
-    host: Ipv4Addr,
+    place: Place,
+    host: IpAddr,
     program: PathBuf,
     arguments: Vec<String>,
     /// The user who runs it, where it is not ours.
@@ -64,8 +65,8 @@ impl ReferenceServer {
         ensure!(self.process.is_none(), "{name} runs already");
         let process = Process::start(name, self.kind.command(), &self.log)?;
         let mut process = process.stopped_by(self.kind.stop_signal);
-        let address = (self.kind.host, self.port.number());
-        process.wait_until_up("answers", async || Ok(TcpStream::connect(address).await.map(drop)?)).await?;
+        let address = SocketAddr::new(self.kind.host, self.port.number());
+        process.wait_until_up("answers", async || self.kind.place.connect(address).await.map(drop)).await?;
         self.process = Some(process);
         Ok(())
     }
@@ -84,8 +85,8 @@ impl ReferenceServer {
         self.kind.name
     }
 
-    /// Its loopback address.
-    pub fn host(&self) -> Ipv4Addr {
+    /// Its address.
+    pub fn host(&self) -> IpAddr {
         self.kind.host
     }
 
@@ -109,7 +110,7 @@ impl Kind {
     fn command(&self) -> Command {
         use std::os::unix::process::CommandExt as _;
 
-        let mut command = Command::new(&self.program);
+        let mut command = self.place.command(&self.program);
         command.args(&self.arguments);
         if let Some(user) = self.user {
             command.uid(user.id).gid(user.group);

@@ -6,6 +6,7 @@
 mod codegen;
 mod command;
 mod demo;
+mod lab;
 mod packages;
 mod test;
 mod tidy;
@@ -26,6 +27,9 @@ struct Cli {
 enum Command {
     /// Build everything and play the whole story on this machine: a server, three agents, three reference servers.
     Demo(demo::Options),
+    /// Build everything and open the laboratory: an office, a home and a café of network namespaces, and a machine to carry
+    /// between them. Needs root.
+    Lab(lab::Options),
     /// Run every test level that this machine allows; install what they need when root on Debian.
     Test(test::Options),
     /// Make the Rust code of the wire contract from proto/landmark/v1/*.proto (no protoc needed).
@@ -41,6 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
+        Command::Lab(options) => lab::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Codegen { check } => codegen::run(check),
         Command::Tidy => tidy::run(),

@@ -1,4 +1,4 @@
-//! The system packages that tests need: real reference servers.
+//! The system packages that tests need: real reference servers, and the tools of the laboratory.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,25 +10,32 @@ use anyhow::{Context as _, Result};
 use crate::command::{run, succeeds};
 
 /// A program that a test starts, and the Debian package that has it.
-struct Needed {
+pub(crate) struct Needed {
     package: &'static str,
     /// Any one of these is enough; a `*` stands for one folder.
     programs: &'static [&'static str],
 }
 
-const NEEDED: [Needed; 3] = [
+/// What companies have, and agents try.
+pub(crate) const REFERENCE_SERVERS: [Needed; 3] = [
     Needed { package: "nginx", programs: &["/usr/sbin/nginx", "/usr/local/sbin/nginx"] },
     Needed { package: "vsftpd", programs: &["/usr/sbin/vsftpd"] },
     Needed { package: "postgresql", programs: &["/usr/lib/postgresql/*/bin/postgres"] },
+];
+
+/// What network namespaces are made and spoilt with.
+pub(crate) const LABORATORY: [Needed; 2] = [
+    Needed { package: "iproute2", programs: &["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"] },
+    Needed { package: "nftables", programs: &["/usr/sbin/nft", "/sbin/nft"] },
 ];
 
 /// Makes sure that they are there, or says which command would: tests that miss one are skipped, visibly.
 ///
 /// # Errors
 /// Root on Debian, and the installation failed.
-pub(crate) fn ensure() -> Result<()> {
+pub(crate) fn ensure(needed: &[Needed]) -> Result<()> {
     let missing: Vec<&str> =
-        NEEDED.iter().filter(|needed| !is_there(needed)).map(|needed| needed.package).collect();
+        needed.iter().filter(|needed| !is_there(needed)).map(|needed| needed.package).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -27,12 +27,14 @@ enum Level {
     Inproc,
     /// The real binaries with real reference servers.
     E2e,
+    /// The real binaries in network namespaces; needs root.
+    Netns,
 }
 
 /// The version that the rules of proto/buf.yaml were written for.
 const BUF: &str = "@bufbuild/buf@1.75.0";
 
-const ALL: [Level; 4] = [Level::Static, Level::Unit, Level::Inproc, Level::E2e];
+const ALL: [Level; 5] = [Level::Static, Level::Unit, Level::Inproc, Level::E2e, Level::Netns];
 
 /// Runs them all, or those asked for; stops at the first level that fails.
 ///
@@ -45,21 +47,29 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Level::Static => check_statically()?,
             Level::Unit => tests(&["--workspace", "--exclude", "landmark-tests"])?,
             Level::Inproc => tests(&["--package", "landmark-tests", "--lib", "--test", "inproc"])?,
-            Level::E2e => end_to_end()?,
+            Level::E2e => {
+                packages::ensure(&packages::REFERENCE_SERVERS)?;
+                with_binaries("e2e")?;
+            }
+            Level::Netns => {
+                packages::ensure(&packages::REFERENCE_SERVERS)?;
+                packages::ensure(&packages::LABORATORY)?;
+                with_binaries("netns")?;
+            }
         }
     }
     eprintln!("\nAll {} levels passed.", levels.len());
     Ok(())
 }
 
-fn end_to_end() -> Result<()> {
-    packages::ensure()?;
+/// Builds what the tests start, then runs them; tells at the end which of them were skipped.
+fn with_binaries(level: &str) -> Result<()> {
     command::run(cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
     // Test runners hide what a passing test prints; a skip must be seen.
     let skips = target_dir().join("skipped-tests.txt");
     fs::remove_file(&skips).ok();
     let done =
-        tests_with(&["--package", "landmark-tests", "--test", "e2e"], &[("LANDMARK_SKIP_FILE", &skips)]);
+        tests_with(&["--package", "landmark-tests", "--test", level], &[("LANDMARK_SKIP_FILE", &skips)]);
     if let Ok(skipped) = fs::read_to_string(&skips) {
         eprintln!("\n{}", skipped.trim_end());
     }

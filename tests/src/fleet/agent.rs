@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Ctl, Server, program};
+use crate::place::Place;
 use crate::process::{self, Output, Process};
 use crate::scratch::{Journal, Scratch};
 use crate::wait::{LIMIT, wait_until};
@@ -17,6 +18,7 @@ use crate::wait::{LIMIT, wait_until};
 #[derive(Debug)]
 pub struct Agent {
     name: String,
+    place: Place,
     home: PathBuf,
     state_folder: PathBuf,
     log: PathBuf,
@@ -41,6 +43,7 @@ impl Agent {
     pub fn with_state_folder(scratch: &Scratch, name: &str, state_folder: &Path) -> Result<Self> {
         Ok(Self {
             name: name.to_owned(),
+            place: Place::here(),
             home: scratch.make_folder("home")?,
             state_folder: state_folder.to_owned(),
             log: scratch.log(name),
@@ -51,16 +54,32 @@ impl Agent {
         })
     }
 
+    /// One that runs in another place, where its reference servers are on other machines.
+    ///
+    /// # Errors
+    /// No folder.
+    pub fn placed(scratch: &Scratch, name: &str, place: Place) -> Result<Self> {
+        Ok(Self { place, settings: Vec::new(), ..Self::new(scratch, name)? })
+    }
+
     /// Enrols one and starts it; waits until the server sees it.
     ///
     /// # Errors
     /// It does not come up.
     pub async fn started(scratch: &Scratch, name: &str, server: &Server) -> Result<Self> {
         let mut agent = Self::new(scratch, name)?;
-        agent.enroll(&server.join_string().await?).await?.success()?;
-        agent.start().await?;
-        agent.wait_until_online(&server.ctl()).await?;
+        agent.join(server).await?;
         Ok(agent)
+    }
+
+    /// Enrols it and starts it; waits until the server sees it.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn join(&mut self, server: &Server) -> Result<()> {
+        self.enroll(&server.join_string().await?).await?.success()?;
+        self.start().await?;
+        self.wait_until_online(&server.ctl()).await
     }
 
     /// Sets a setting, as `--set KEY=VALUE` does, for the next start.
@@ -150,6 +169,15 @@ impl Agent {
         self.run(&["explain", "--json"]).await?.success()?.json()
     }
 
+    /// Why it was where it was at its last decisions, the newest last.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn explain_all(&self) -> Result<Vec<Value>> {
+        let mut answer = self.run(&["explain", "--last", "64", "--json"]).await?.success()?.json()?;
+        Ok(serde_json::from_value(answer["evaluations"].take())?)
+    }
+
     /// Runs `landmark-agent` with its state folder, whatever it answers.
     ///
     /// # Errors
@@ -215,7 +243,7 @@ impl Agent {
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = program("landmark-agent", &self.home)?;
+        let mut command = program("landmark-agent", &self.home, &self.place)?;
         command.args(arguments).arg("--state-dir").arg(&self.state_folder);
         Ok(command)
     }

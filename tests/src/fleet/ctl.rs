@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::program;
+use crate::place::Place;
 use crate::process::{self, Output};
 use crate::scratch::Journal;
 use crate::wait::{LIMIT, wait_until};
@@ -16,15 +18,22 @@ use crate::wait::{LIMIT, wait_until};
 #[derive(Clone, Debug)]
 pub struct Ctl {
     address: SocketAddr,
+    place: Place,
     state_folder: PathBuf,
     home: PathBuf,
     journal: Journal,
 }
 
 impl Ctl {
-    /// For the server that administers at `address` and keeps its state in a folder of this machine.
-    pub(super) fn new(address: SocketAddr, state_folder: &Path, home: &Path, journal: Journal) -> Self {
-        Self { address, state_folder: state_folder.to_owned(), home: home.to_owned(), journal }
+    /// For the server that administers at `address` of this place and keeps its state in a folder of this machine.
+    pub(super) fn new(
+        address: SocketAddr,
+        place: Place,
+        state_folder: &Path,
+        home: &Path,
+        journal: Journal,
+    ) -> Self {
+        Self { address, place, state_folder: state_folder.to_owned(), home: home.to_owned(), journal }
     }
 
     /// Runs it with `--json`, whatever it answers.
@@ -40,11 +49,19 @@ impl Ctl {
     /// # Errors
     /// It cannot be run, or does not end within the limit.
     pub async fn run_within(&self, limit: Duration, arguments: &[&str]) -> Result<Output> {
-        let mut command = program("landmarkctl", &self.home)?;
-        command.arg("--server").arg(self.address.to_string());
-        command.arg("--state-dir").arg(&self.state_folder);
+        let mut command = self.command()?;
         command.arg("--json").args(arguments);
         process::run_within(limit, command, &self.journal).await
+    }
+
+    /// Runs it as people do, whatever it answers.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub async fn run_as_shown(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = self.command()?;
+        command.args(arguments);
+        process::run(command, &self.journal).await
     }
 
     /// Runs it; what it says must be a success, as JSON.
@@ -104,5 +121,12 @@ impl Ctl {
     pub async fn assign(&self) -> Result<u64> {
         let answer = self.ok(&["assign", "--wait"]).await?;
         answer["assignment"]["revision"].as_u64().with_context(|| format!("no revision in {answer}"))
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = program("landmarkctl", &self.home, &self.place)?;
+        command.arg("--server").arg(self.address.to_string());
+        command.arg("--state-dir").arg(&self.state_folder);
+        Ok(command)
     }
 }

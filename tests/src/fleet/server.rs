@@ -1,12 +1,13 @@
 //! landmark-server on ports and a state folder that stay the same while it is stopped, killed and started.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::{Ctl, program};
+use crate::place::Place;
 use crate::ports::Port;
 use crate::process::{self, Output, Process};
 use crate::scratch::{Journal, Scratch};
@@ -15,6 +16,8 @@ use crate::scratch::{Journal, Scratch};
 #[derive(Debug)]
 pub struct Server {
     name: String,
+    place: Place,
+    host: IpAddr,
     home: PathBuf,
     state_folder: PathBuf,
     log: PathBuf,
@@ -60,6 +63,8 @@ impl Server {
         };
         Ok(Self {
             name: name.to_owned(),
+            place: Place::here(),
+            host: Ipv4Addr::LOCALHOST.into(),
             home: scratch.make_folder("home")?,
             state_folder: state_folder.to_owned(),
             log: scratch.log(name),
@@ -73,6 +78,14 @@ impl Server {
             ],
             process: None,
         })
+    }
+
+    /// One that listens on an address of another place.
+    ///
+    /// # Errors
+    /// No ports or folders.
+    pub fn placed(scratch: &Scratch, name: &str, place: Place, host: IpAddr) -> Result<Self> {
+        Ok(Self { place, host, ..Self::new(scratch, name)? })
     }
 
     /// Starts one.
@@ -97,7 +110,7 @@ impl Server {
     pub async fn start(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "{} runs already", self.name);
         self.journal.note(&format!("start {}", self.name));
-        let mut command = program("landmark-server", &self.home)?;
+        let mut command = program("landmark-server", &self.home, &self.place)?;
         command.arg("run").arg("--state-dir").arg(&self.state_folder);
         let Listeners { agents, enrollment, administration, operations } = &self.listeners;
         for (key, port) in [
@@ -109,7 +122,7 @@ impl Server {
             ("advertise.agents", agents),
             ("advertise.enrollment", enrollment),
         ] {
-            command.arg("--set").arg(format!("{key}={}", port.address()));
+            command.arg("--set").arg(format!("{key}={}", self.at(port)));
         }
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -117,7 +130,7 @@ impl Server {
         let mut process = Process::start(&self.name, command, &self.log)?;
         process
             .wait_until_up("is ready", async || {
-                let status = get(&self.listeners.operations, "/readyz").await?;
+                let status = self.get("/readyz").await?;
                 ensure!(status.starts_with("HTTP/1.1 200"), "{status}");
                 Ok(())
             })
@@ -149,7 +162,8 @@ impl Server {
     /// landmarkctl for this server.
     pub fn ctl(&self) -> Ctl {
         Ctl::new(
-            self.listeners.administration.address(),
+            self.at(&self.listeners.administration),
+            self.place.clone(),
             &self.state_folder,
             &self.home,
             self.journal.clone(),
@@ -179,7 +193,7 @@ impl Server {
     /// # Errors
     /// It cannot be run, or does not end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = program("landmark-server", &self.home)?;
+        let mut command = program("landmark-server", &self.home, &self.place)?;
         // Where it would go by default in the home folder is not what a test means.
         command.env("XDG_STATE_HOME", &self.state_folder).args(arguments);
         process::run(command, &self.journal).await
@@ -200,7 +214,7 @@ impl Server {
     /// # Errors
     /// It does not answer.
     pub async fn metrics(&self) -> Result<String> {
-        get(&self.listeners.operations, "/metrics").await
+        self.get("/metrics").await
     }
 
     /// A join string that one machine can use.
@@ -212,17 +226,22 @@ impl Server {
         Ok(token["join_string"].as_str().with_context(|| format!("no join string in {token}"))?.to_owned())
     }
 
+    /// Where one of its ports is.
+    pub fn at(&self, port: &Port) -> SocketAddr {
+        SocketAddr::new(self.host, port.number())
+    }
+
+    /// The status line, headers and body that its operations endpoint answers with.
+    async fn get(&self, path: &str) -> Result<String> {
+        let mut connection = self.place.connect(self.at(&self.listeners.operations)).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
     fn take(&mut self) -> Result<Process> {
         self.process.take().with_context(|| format!("{} does not run", self.name))
     }
-}
-
-/// The status line, headers and body that an HTTP server answers with.
-async fn get(port: &Port, path: &str) -> Result<String> {
-    let mut connection = TcpStream::connect(port.address()).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
-    Ok(answer)
 }

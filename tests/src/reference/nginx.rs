@@ -1,11 +1,12 @@
 //! nginx as a reference server: an intranet's web server.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
 use rustix::process::Signal;
 
 use super::{Kind, ReferenceServer, in_system_folders, installed};
+use crate::place::Place;
 use crate::ports::Port;
 use crate::scratch::Scratch;
 
@@ -16,6 +17,14 @@ const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// # Errors
 /// It does not come up, or nothing may be skipped here.
 pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
+    start_at(scratch, Place::here(), HOST.into()).await
+}
+
+/// As [`start`], on an address of another place.
+///
+/// # Errors
+/// As there.
+pub async fn start_at(scratch: &Scratch, place: Place, host: IpAddr) -> Result<Option<ReferenceServer>> {
     let Some(program) = installed("nginx", "nginx", &in_system_folders("nginx"))? else { return Ok(None) };
     let port = Port::reserve()?;
     let folder = scratch.make_folder(&format!("nginx-{}", port.number()))?;
@@ -33,13 +42,13 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
          \x20   fastcgi_temp_path {folder}/fastcgi;\n\
          \x20   uwsgi_temp_path {folder}/uwsgi;\n\
          \x20   scgi_temp_path {folder}/scgi;\n\
-         \x20   server {{ listen {HOST}:{port}; return 200 \"intranet\\n\"; }}\n\
+         \x20   server {{ listen {address}; return 200 \"intranet\\n\"; }}\n\
          }}\n",
-        port = port.number()
+        address = SocketAddr::new(host, port.number())
     );
     let file = scratch.write(&format!("nginx-{}/nginx.conf", port.number()), configuration)?;
     let arguments = vec!["-e".into(), "stderr".into(), "-c".into(), file.display().to_string()];
-    let kind = Kind { name: "nginx", host: HOST, program, arguments, user: None, stop_signal: Signal::TERM };
+    let kind = Kind { name: "nginx", place, host, program, arguments, user: None, stop_signal: Signal::TERM };
     let mut server = ReferenceServer::new(scratch, port, kind);
     server.start().await?;
     Ok(Some(server))

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use rustix::process::Signal;
 
 use super::{Kind, ReferenceServer, User, in_system_folders, installed};
+use crate::place::Place;
 use crate::ports::Port;
 use crate::process;
 use crate::scratch::Scratch;
@@ -44,7 +45,15 @@ pub async fn start(scratch: &Scratch) -> Result<Option<ReferenceServer>> {
         arguments.extend(["-c".into(), setting.into()]);
     }
     // SIGINT: disconnect clients and shut down.
-    let kind = Kind { name: "PostgreSQL", host: HOST, program, arguments, user, stop_signal: Signal::INT };
+    let kind = Kind {
+        name: "PostgreSQL",
+        place: Place::here(),
+        host: HOST.into(),
+        program,
+        arguments,
+        user,
+        stop_signal: Signal::INT,
+    };
     let mut server = ReferenceServer::new(scratch, port, kind);
     server.start().await?;
     Ok(Some(server))

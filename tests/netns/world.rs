@@ -1,0 +1,114 @@
+//! A company with its management server, and one machine of it: plugged in in the office, enrolled, online.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use landmark_tests::fleet::{Agent, Ctl, Server, facts};
+use landmark_tests::lab::replay::Replayer;
+use landmark_tests::lab::{Lab, Laptop, Listener, Site, server_address};
+use landmark_tests::scratch::{self, Scratch};
+use landmark_tests::wait::{LIMIT, wait_until};
+use serde_json::Value;
+
+/// An agent notices within 20 s that its server is silently gone, then probes.
+pub(crate) const SILENT_LOSS: Duration = Duration::from_secs(20).saturating_add(LIMIT);
+/// Of an evaluation in which nobody answers (at most 256 attempts), and what a busy machine adds.
+pub(crate) const MAX_EXTERNAL: Duration = Duration::from_secs(5).saturating_add(Duration::from_secs(2));
+
+pub(crate) struct World {
+    pub(crate) agent: Agent,
+    pub(crate) server: Server,
+    pub(crate) ctl: Ctl,
+    pub(crate) laptop: Laptop,
+    replayer: Replayer,
+    // Last: the others live in it.
+    pub(crate) lab: Lab,
+}
+
+/// Runs the body of a test in such a world; every evidence that the agent has at its end must give its verdict again.
+pub(crate) async fn test<F>(body: F) -> Result<()>
+where
+    F: AsyncFnOnce(&Scratch, &mut World) -> Result<()>,
+{
+    scratch::test(async |scratch| {
+        let Some(lab) = Lab::build(scratch)? else { return Ok(()) };
+        let mut laptop = lab.laptop("laptop")?;
+        laptop.plug(Site::Office)?;
+        let mut server = lab.server(scratch)?;
+        server.start().await?;
+        let ctl = server.ctl();
+        let mut agent = Agent::placed(scratch, "agent", laptop.place())?;
+        agent.join(&server).await?;
+        let mut world = World { agent, server, ctl, laptop, replayer: Replayer::default(), lab };
+        body(scratch, &mut world).await?;
+        world.replay().await
+    })
+    .await
+}
+
+impl World {
+    /// Opens ports of the company's servers, each on an address of its own.
+    pub(crate) fn listeners(&self, numbers: &[u8], port: u16) -> Result<Vec<Listener>> {
+        let listen = |number: &u8| {
+            Listener::start(self.lab.office(), SocketAddr::from((server_address(*number), port)))
+        };
+        numbers.iter().map(listen).collect()
+    }
+
+    /// Makes this the list, enabled, and assigns it.
+    pub(crate) async fn assign(&mut self, entries: &[(&str, u16)]) -> Result<()> {
+        for (host, port) in entries {
+            self.ctl.add(host, *port).await?;
+        }
+        self.ctl.ok(&["servers", "enable"]).await?;
+        self.ctl.assign().await?;
+        self.replayer.learn(&self.ctl.ok(&["assignments", "show"]).await?)
+    }
+
+    /// Kills the server, so that the reference servers decide; waits until the agent has noticed.
+    pub(crate) async fn lose_server(&mut self) -> Result<()> {
+        self.server.kill().await?;
+        let by_others = |status: &Value| !facts::is_internal_by_server(status);
+        self.agent.wait_for(LIMIT, "its server does not decide", by_others).await.map(drop)
+    }
+
+    /// Lets the agent look again, and gives the evidence once every attempt has ended.
+    pub(crate) async fn look(&self) -> Result<Value> {
+        // What is under way for another reason is broken off by the request.
+        let before = self.newest().await?["evaluation"].as_u64();
+        self.agent.run(&["recheck"]).await?.success()?;
+        wait_until("the evaluation that was asked for has ended", LIMIT, async || {
+            let newest = self.newest().await?;
+            let mut triggers = newest["triggers"].as_array().into_iter().flatten();
+            let is_asked_for = triggers.any(|trigger| trigger == "local_request");
+            ensure!(is_asked_for && newest["evaluation"].as_u64() > before, "{newest}");
+            Ok(newest)
+        })
+        .await
+    }
+
+    /// Fails unless each evidence that the agent has gives its verdict again.
+    pub(crate) async fn replay(&self) -> Result<()> {
+        let evaluations = self.agent.explain_all().await?;
+        ensure!(!evaluations.is_empty(), "there is no evidence");
+        evaluations.iter().try_for_each(|evaluation| self.replayer.replay(evaluation))
+    }
+
+    async fn newest(&self) -> Result<Value> {
+        let mut evaluations = self.agent.explain_all().await?;
+        evaluations.pop().context("there is no evidence")
+    }
+}
+
+/// The outcomes of an evidence, in list order.
+pub(crate) fn outcomes(evidence: &Value) -> Vec<&str> {
+    let attempts = evidence["attempts"].as_array().into_iter().flatten();
+    attempts.filter_map(|attempt| attempt["outcome"].as_str()).collect()
+}
+
+/// How long an evidence says its decision took.
+pub(crate) fn decided_in(evidence: &Value) -> Result<Duration> {
+    let milliseconds = evidence["decided_in_ms"].as_f64();
+    milliseconds.map(|ms| Duration::from_secs_f64(ms / 1e3)).with_context(|| format!("no time in {evidence}"))
+}
