@@ -90,7 +90,12 @@ async fn of_two_edits_on_one_draft_the_second_gets_the_present_draft() -> Result
         let (mut first, mut second) = (server.administrator().await?, server.administrator().await?);
         let etag = first.admin.get_draft(wire::GetDraftRequest {}).await?.into_inner().etag;
         let add = |host: &str| {
-            let add = wire::edit::AddReferenceServer { host: host.into(), ports: vec![443], position: None };
+            let add = wire::edit::AddReferenceServer {
+                host: host.into(),
+                ports: vec![443],
+                position: None,
+                tls: None,
+            };
             wire::edit::Kind::AddReferenceServer(add)
         };
         let saved = first.edit(&etag, add("first.example")).await?;
@@ -105,8 +110,12 @@ async fn of_two_edits_on_one_draft_the_second_gets_the_present_draft() -> Result
 
         // An etag of what is there goes through; a bad value names its field, and all of them at once.
         second.edit(&saved.etag, add("second.example")).await?;
-        let bad =
-            wire::edit::AddReferenceServer { host: "a b".into(), ports: vec![0, 70_000], position: None };
+        let bad = wire::edit::AddReferenceServer {
+            host: "a b".into(),
+            ports: vec![0, 70_000],
+            position: None,
+            tls: None,
+        };
         let refused = second.edit("", wire::edit::Kind::AddReferenceServer(bad)).await;
         let refused = refused.err().context("bad values were taken")?;
         ensure!(refused.code() == Code::InvalidArgument, "{refused:?}");

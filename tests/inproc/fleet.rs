@@ -186,6 +186,7 @@ impl Administrator {
             .map(|address| wire::ReferenceServer {
                 host: address.ip().to_string(),
                 ports: vec![address.port().into()],
+                tls: None,
             })
             .collect();
         let replace = wire::edit::ReplaceReferenceServers { servers };

@@ -78,7 +78,10 @@ fn place(record: &wire::LocationHistory) -> &'static str {
     match basis {
         Some(basis::Kind::ManagementServer(_)) => "server",
         Some(basis::Kind::ReferenceServer(_)) => "reference",
-        Some(basis::Kind::NoneReachable(_)) => "external",
+        Some(basis::Kind::NoneReachable(_) | basis::Kind::TooFewAnswered(_) | basis::Kind::NoGateway(_)) => {
+            "external"
+        }
+        Some(basis::Kind::Gateway(_)) => "gateway",
         Some(basis::Kind::ListDisabled(_)) => "disabled",
         Some(basis::Kind::NoAssignment(_)) => "nothing held",
         None => "nothing",

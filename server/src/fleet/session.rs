@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
-use landmark_proto::evidence::{Evidence, replay};
 use landmark_proto::ids::{Epoch, Sequence};
 use landmark_proto::message::{
     AgentMessage, AssignmentOutcome, AssignmentResult, Hello, LocationReports, ServerMessage, Welcome,
@@ -23,13 +22,14 @@ use super::agent::Agent;
 use super::end::End;
 use super::outbound::{Outbound, State};
 use super::renewal::{Next, Renewals};
-use super::slots::{Answer, Slots};
+use super::slots::Answer;
 use super::writer::Busy;
 use super::{Shared, telemetry};
 use crate::assignments::Published;
 use crate::edge::Hangup;
 use crate::identity::PeerIdentity;
-use crate::store::EvidenceRecord;
+
+mod evidence;
 
 /// Heartbeats that may be missing before the agent counts as gone.
 const MISSED_HEARTBEATS: u32 = 3;
@@ -292,32 +292,6 @@ impl Session {
                 slots.finish_reports();
                 slots.defer(reports.outbox_id, DEFER_BUSY, now);
             });
-        }
-    }
-
-    /// Hands what an agent saw to the writer. What there is no room for is not acknowledged, and comes again.
-    fn take_evidence(&self, evidence: &Evidence) {
-        if !self.outbound.with(Slots::begin_evidence) {
-            telemetry::evidence_deferred();
-            return;
-        }
-        let agent_id = self.peer.agent_id;
-        let is_submitted = self.shared.may_send_evidence(agent_id)
-            && {
-                let record = EvidenceRecord::new(agent_id, evidence);
-                if !record.follows() && self.shared.may_be_warned_of(agent_id) {
-                    warn!(
-                        evaluation = %evidence.evaluation, location = %evidence.verdict.location,
-                        basis = %evidence.verdict.basis, follows = %replay(evidence).location,
-                        "the verdict of an agent does not follow from what it says it saw; further ones of this agent are \
-                         not told of for an hour"
-                    );
-                }
-                self.shared.writer.submit_evidence(record, &self.outbound).is_ok()
-            };
-        if !is_submitted {
-            telemetry::evidence_deferred();
-            self.outbound.with(|slots| slots.finish_evidence(None, std::time::Instant::now()));
         }
     }
 
