@@ -39,6 +39,7 @@ use crate::network;
 use crate::outbox::disk::FileDisk;
 use crate::outbox::task::OutboxHandle;
 use crate::outbox::{self, Found, Outbox};
+use crate::sweep;
 
 /// How long tasks may take to end: a goodbye, and a command that is running. Shorter than any unit's stop time-out.
 const GRACE: Duration = Duration::from_secs(8);
@@ -108,7 +109,16 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
     };
     let watched = network.watched();
     let options = Options { allow_loopback: config.allow_loopback, boot_id: machine.boot_id };
+    let changes = network.changes();
+    let sweeping = location::prober(&network, &options);
     let (location, reports, location_task) = location::channel(inputs, network, &options);
+    let inputs = sweep::Inputs {
+        link: link.state.clone(),
+        held: ledger.held(),
+        tuning: link.tuning.clone(),
+        decided: location.decided(),
+    };
+    let (sweeps, sweep_task) = sweep::channel(inputs, sweeping);
     let inputs =
         enforce::task::Inputs { held: ledger.held(), decided: location.decided(), stop: stop.clone() };
     let (enforcement, enforce_task) = enforce::task::channel(config.enforce.clone(), inputs);
@@ -132,11 +142,14 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         outbox: outbox.clone(),
         location,
         enforcement: enforcement.clone(),
+        changes,
+        sweeps,
     };
     tasks.spawn("ledger", ledger_task.run());
     tasks.spawn("outbox", outbox_task.run());
     tasks.spawn("network", network_task.run(stop.clone()));
     tasks.spawn("location", location_task.run(stop.clone()));
+    tasks.spawn("sweeps", sweep_task.run(stop.clone()));
     tasks.spawn("history", record(reports, outbox));
     tasks.spawn("enforcement", enforce_task.run());
     tasks.spawn("control", server::serve(listener, sources.clone(), stop.clone()));

@@ -32,6 +32,8 @@ pub mod outbox;
 
 pub mod report;
 
+pub mod sweep;
+
 pub mod link;
 
 // Beside the flow: what people see of it, what wires it, and what makes a machine an agent in the first place.

@@ -77,10 +77,16 @@ use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::{Trigger, Verdict};
 
 pub use self::clock::{Clock, SystemClock};
+pub(crate) use self::probe::Probing;
+#[cfg(test)]
+pub(crate) use self::probe::Round;
 pub use self::record::{EvidenceLog, MAX_RECORDS};
+pub(crate) use self::task::prober;
 pub use self::task::{
     Asked, Inputs, LocationHandle, LocationTask, LocationTaskError, NotEvaluated, Options, channel,
 };
+#[cfg(test)]
+pub(crate) use self::tried::Ended;
 use crate::ledger::Accepted;
 
 /// Where this machine is, and what that rests on.

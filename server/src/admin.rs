@@ -1,7 +1,7 @@
 //! The administration service: thin. Each call goes from the wire to the model, to the store or the fleet, and back.
 //!
 //! ```text
-//! edge ─► guard (API token) ─► service ─► drafts, assignments, agents, tokens ─► store, fleet
+//! edge ─► guard (API token) ─► service ─► drafts, assignments, agents, reference_servers, tokens ─► store, fleet
 //!                                  └────► error ─► crate::status
 //! ```
 //!
@@ -31,6 +31,7 @@ mod drafts;
 mod error;
 mod guard;
 mod page;
+mod reference_servers;
 mod service;
 pub mod token;
 mod tokens;
@@ -81,6 +82,7 @@ pub fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
         drafts: drafts::Drafts { store: store.clone(), max_servers },
         assignments: assignments::Assignments { store: store.clone(), handle: assignments.clone() },
         tokens: tokens::Tokens { store: store.clone(), authority_pin, enrollment },
+        reference_servers: reference_servers::ReferenceServers { fleet: fleet.clone() },
         agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
     };
     let admin = admin_server::AdminServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);

@@ -15,7 +15,6 @@ use landmark_daemon::config::{Effective, InvalidConfig, Layers, Reader};
 use landmark_daemon::state_dir::default_state_dir;
 use landmark_daemon::telemetry::{LogFormat, check_filter};
 use landmark_proto::host::Host;
-use landmark_proto::message::{MAX_REPORT_BATCH, Tuning};
 use landmark_proto::reference_server::{DEFAULT_MAX_SERVERS, MAX_SERVERS};
 
 use crate::edge::Limits;
@@ -24,6 +23,7 @@ use crate::identity::AGENT_LIFE;
 use crate::settings::MaxServers;
 
 mod address;
+mod timing;
 
 pub use self::address::{Address, InvalidAddress};
 
@@ -181,7 +181,7 @@ fn declare(r: &mut Reader) -> Config {
         max_reference_servers: declare_max_servers(r),
         agent_certificate_life: declare_certificate_life(r),
         agent_limits: declare_agent_limits(r),
-        fleet: declare_fleet(r),
+        fleet: timing::declare(r),
         stop_grace: declare_stop_grace(r),
         log: declare_log(r),
     }
@@ -280,40 +280,6 @@ fn declare_agent_limits(r: &mut Reader) -> Limits {
     }
 }
 
-fn declare_fleet(r: &mut Reader) -> FleetConfig {
-    let default = FleetConfig::default();
-    FleetConfig {
-        tuning: declare_tuning(r),
-        apply_jitter: r.duration(
-            "timing.apply-jitter",
-            default.apply_jitter,
-            Duration::ZERO..=10 * MINUTE,
-            "After an assign, agents look for their location spread over this time. With 0s it is 0s below 5,000\n\
-             connected agents and grows with their number above.",
-        ),
-        drain_spread: r.duration(
-            "timing.drain-spread",
-            default.drain_spread,
-            Duration::ZERO..=HOUR,
-            "At a planned stop every agent is told when to come back: spread over this time.",
-        ),
-        sessions_per_second: r.number(
-            "limits.sessions-per-second",
-            default.sessions_per_second,
-            1..=1_000_000,
-            "How many agents may come in a second, after a restart for example; the others are told to come a little\n\
-             later.",
-        ),
-        session_burst: r.number(
-            "limits.session-burst",
-            default.session_burst,
-            1..=1_000_000,
-            "How many agents may come in at once before that limit counts.",
-        ),
-        ..default
-    }
-}
-
 fn declare_stop_grace(r: &mut Reader) -> Duration {
     r.duration(
         "stop.grace",
@@ -323,52 +289,6 @@ fn declare_stop_grace(r: &mut Reader) -> Duration {
         "How long a stop may take before what is left is dropped. Shorter than the service manager's own limit\n\
          (TimeoutStopSec=20 in the unit that comes with Landmark).",
     )
-}
-
-fn declare_tuning(r: &mut Reader) -> Tuning {
-    let default = Tuning::default();
-    Tuning {
-        heartbeat_interval: r.duration(
-            "timing.heartbeat",
-            default.heartbeat_interval,
-            10 * SECOND..=HOUR,
-            "How often agent and server say that they are there, for the sake of proxies that ignore PING. A silent loss\n\
-             is noticed within 20 s by TCP all the same.",
-        ),
-        reconnect_spread: r.duration(
-            "timing.reconnect-spread",
-            default.reconnect_spread,
-            Duration::ZERO..=HOUR,
-            "After an unplanned loss agents come back spread over this time. Raise it with the size of the fleet.",
-        ),
-        max_backoff: r.duration(
-            "timing.max-backoff",
-            default.max_backoff,
-            SECOND..=HOUR,
-            "The longest pause between two attempts of an agent to connect.",
-        ),
-        ping_interval: r.duration(
-            "timing.ping",
-            default.ping_interval,
-            10 * SECOND..=HOUR,
-            "How often an agent pings on an otherwise idle link.",
-        ),
-        report_batch: r.number(
-            "timing.report-batch",
-            default.report_batch,
-            1..=MAX_REPORT_BATCH,
-            "How many records of its history an agent sends at once.",
-        ),
-        evaluation_spread: r.duration(
-            "timing.evaluation-spread",
-            default.evaluation_spread,
-            Duration::ZERO..=MINUTE,
-            "After a lost link on an unchanged network, agents look for their location spread over this time, so that\n\
-             they do not all come to the first reference server at once. With 0s it is 0s below 5,000 agents and grows with\n\
-             the fleet above.",
-        ),
-        sweep_interval: None,
-    }
 }
 
 fn declare_log(r: &mut Reader) -> Log {

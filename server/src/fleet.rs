@@ -3,7 +3,8 @@
 //! ```text
 //! assignments ─► registry ─► slots ─► response stream ─► agent
 //! agent ─► session ─► registry ─► watchers, lists, progress
-//!             └─────► writer ─► store ─► registry, slots (acknowledgement)
+//!             ├─────► writer ─► store ─► registry, slots (acknowledgement)
+//!             └─────► sweeps ─► health of the reference servers
 //! ```
 //!
 //! A session says what it knows to the registry, and gives reports to the writer; whoever wants something from an agent
@@ -31,12 +32,14 @@ mod agent;
 mod allowance;
 mod end;
 mod filter;
+mod health;
 mod outbound;
 mod registry;
 mod renewal;
 mod service;
 mod session;
 mod slots;
+mod sweeps;
 pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -45,20 +48,27 @@ mod writer;
 pub use self::agent::{Agent, AssignmentState, Boots, Refused, Reported};
 pub use self::end::End;
 pub use self::filter::{AgentFilter, AgentKey};
+pub use self::health::{CertificateSeen, Health, PortHealth, ServerHealth};
 pub use self::registry::{
     AgentEvent, AgentView, AgentWatch, Asked, FindError, Page, Progress, ProgressWatch, Registry,
 };
 pub use self::service::{FleetService, Messages, Plane, RenewError, SessionRefused};
+pub use self::sweeps::SweepAsked;
 
 use self::admission::Admission;
 use self::allowance::Allowances;
+use self::health::Sweeps;
 use self::slots::Slots;
+use self::sweeps::Watch;
 use self::writer::Writer;
 
 /// From this size on a fleet spreads what all of its agents would otherwise do in the same second.
 const LARGE_FLEET: usize = 5_000;
 /// So many evaluations a second a reference server bears.
 const EVALUATIONS_PER_SECOND: u32 = 1_000;
+/// How old what is known of the reference servers becomes, unless someone configures otherwise. A reference server of
+/// 100,000 agents then bears five connections a second of sweeps.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// How often the fleet's size is looked at, for the timing that depends on it.
 const SIZE_INTERVAL: Duration = Duration::from_secs(60);
 /// Longer than the connections may take to end after a stop, which ends their sessions.
@@ -88,7 +98,7 @@ pub struct FleetConfig {
 impl Default for FleetConfig {
     fn default() -> Self {
         Self {
-            tuning: Tuning::default(),
+            tuning: Tuning { sweep_interval: Some(SWEEP_INTERVAL), ..Tuning::default() },
             apply_jitter: Duration::ZERO,
             drain_spread: Duration::from_secs(5),
             // Half of what two cores were seen to bear, handshakes included; the rest is for those who are connected.
@@ -128,6 +138,10 @@ struct Shared {
     writer: Writer,
     admission: Mutex<Admission>,
     allowances: Mutex<Allowances>,
+    /// Of evidence, and of warnings about it.
+    evidence_allowances: Mutex<Allowances>,
+    warning_allowances: Mutex<Allowances>,
+    sweeps: Mutex<Sweeps>,
     sessions: TaskTracker,
     /// Whether the log says already that agents are ahead of the database.
     is_behind_told: AtomicBool,
@@ -153,6 +167,9 @@ pub async fn spawn(tasks: &mut Tasks, parts: Parts) -> Result<Fleet, StoreError>
             Instant::now(),
         )),
         allowances: Mutex::new(Allowances::new(Instant::now())),
+        evidence_allowances: Mutex::new(Allowances::of_evidence(Instant::now())),
+        warning_allowances: Mutex::new(Allowances::of_warnings(Instant::now())),
+        sweeps: Mutex::new(Sweeps::new(published_rx.borrow().clone())),
         store,
         authority,
         registry,
@@ -174,7 +191,7 @@ impl Fleet {
         &self.0.registry
     }
 
-    /// Removes an agent: its certificate is refused from then on, its session ends at once, its history is deleted.
+    /// Removes an agent: its certificate is refused from then on, its session ends at once, its history and evidence are deleted.
     /// False if it is not enrolled. Once begun it is done to its end, whether or not the caller waits for it: one that is
     /// removed on disk and not in memory would be let in until the next start.
     ///
@@ -186,6 +203,7 @@ impl Fleet {
             let is_removed = shared.store.remove_agent(agent_id, SystemTime::now()).await?;
             if is_removed {
                 shared.registry.removed(agent_id);
+                shared.sweeps().forget(agent_id);
             }
             Ok(is_removed)
         });
@@ -201,6 +219,22 @@ impl Shared {
 
     fn allowances(&self) -> MutexGuard<'_, Allowances> {
         self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes from the evidence that an agent may send.
+    fn may_send_evidence(&self, agent_id: AgentId) -> bool {
+        let mut allowances = self.evidence_allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        allowances.take(agent_id, Instant::now()).is_ok()
+    }
+
+    /// Takes from the warnings that may be logged about an agent's evidence.
+    fn may_be_warned_of(&self, agent_id: AgentId) -> bool {
+        let mut allowances = self.warning_allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        allowances.take(agent_id, Instant::now()).is_ok()
+    }
+
+    fn sweeps(&self) -> MutexGuard<'_, Sweeps> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The timing that an agent is told.
@@ -234,6 +268,7 @@ async fn attend(
     // Whatever happens to us, the writer must not wait for ever.
     let _guard = sessions_ended.drop_guard();
     let mut tuning = shared.tuning();
+    let mut certificates = Watch::default();
     let mut look_at_size = interval(SIZE_INTERVAL);
     loop {
         tokio::select! {
@@ -253,6 +288,7 @@ async fn attend(
                     info!(evaluation_spread = ?tuning.evaluation_spread, "agents told of another timing");
                     shared.registry.retune(&tuning).await;
                 }
+                certificates.look(&shared, SystemTime::now()).await;
             }
         }
     }
@@ -260,6 +296,8 @@ async fn attend(
 }
 
 async fn publish(shared: &Shared, published: &Published) {
+    // Before anyone can sweep its list.
+    shared.sweeps().publish(published.clone());
     let n_online = shared.registry.n_online();
     let apply_jitter = spread_for(shared.config.apply_jitter, n_online).min(MAX_APPLY_JITTER);
     shared.registry.publish(published, apply_jitter).await;

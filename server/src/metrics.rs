@@ -59,6 +59,27 @@ const ALL: &[(&str, Kind, &str)] = &[
     ),
     (fleet::REPORTS_LOST, Kind::Counter, "Location records that agents had to drop before they were taken"),
     (
+        fleet::EVIDENCE,
+        Kind::Counter,
+        "Records of evidence that were committed, by whether the verdict follows",
+    ),
+    (
+        fleet::EVIDENCE_DEFERRED,
+        Kind::Counter,
+        "Records of evidence refused for lack of room or of an allowance, to be sent again",
+    ),
+    (fleet::SWEEPS, Kind::Counter, "Reports of sweeps over the reference servers, by outcome"),
+    (
+        fleet::CERTIFICATES_EXPIRING,
+        Kind::Gauge,
+        "Reference servers with a pinned key whose certificate ends within 30 days",
+    ),
+    (
+        fleet::CERTIFICATE_SECONDS_LEFT,
+        Kind::Gauge,
+        "Seconds until the first certificate of a pinned key ends, not a number while none is known",
+    ),
+    (
         fleet::STATUS_BATCH,
         Kind::Seconds,
         "Duration of the commit of one batch of statuses and location records",
@@ -140,6 +161,11 @@ mod tests {
         landmark_server_location_reports_total Counter
         landmark_server_location_reports_deferred_total Counter
         landmark_server_location_reports_lost_total Counter
+        landmark_server_evidence_total Counter
+        landmark_server_evidence_deferred_total Counter
+        landmark_server_sweep_reports_total Counter
+        landmark_server_reference_servers_expiring Gauge
+        landmark_server_reference_certificate_seconds_left Gauge
         landmark_server_status_batch_seconds Seconds
         landmark_server_enrollments_total Counter
         landmark_server_certificate_renewals_total Counter

@@ -25,12 +25,14 @@ use crate::metrics;
 pub mod agents;
 pub mod assignments;
 pub mod drafts;
+pub mod evidence;
 pub mod history;
 mod schema;
 pub mod tokens;
 
 pub use self::agents::Agents;
-pub use self::history::{AgentReports, Committed};
+pub use self::evidence::{EvidenceRecord, StoredEvidence};
+pub use self::history::{AgentReports, Batch, Committed, Written};
 pub use self::tokens::{Candidate, EnrollError, Enrolled};
 
 /// Enough for a page of the console, an export and a few calls at once; each costs a thread.

@@ -5,6 +5,7 @@ mod main_job;
 mod assigning;
 mod editing;
 mod enforcement;
+mod evidence;
 mod first_start;
 mod joining;
 mod lists_as_files;
@@ -12,6 +13,7 @@ mod quiet_probes;
 mod reference_servers;
 mod removal;
 mod restored_server;
+mod server_health;
 mod silent_servers;
 mod steadiness;
 

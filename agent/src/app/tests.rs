@@ -23,6 +23,8 @@ use crate::link::dial::TcpConnector;
 use crate::link::task::LinkStatus;
 use crate::link::testing::fleet::{FleetPlane, LIMIT, welcome};
 
+mod evidence;
+
 struct Setup {
     folder: tempfile::TempDir,
     fleet: Arc<Fleet>,

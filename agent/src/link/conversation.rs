@@ -2,17 +2,20 @@
 //! come out.
 //!
 //! Slots, not queues: what has not been said yet is replaced by what is newer, so that a server that reads slowly costs
-//! no memory. One answer, one status, one batch of reports in flight, one heartbeat.
+//! no memory. One answer, one status, one batch of reports and one record of evidence in flight, one heartbeat, one sweep.
+
+mod way;
 
 use std::time::{Duration, Instant};
 
-use landmark_proto::ids::{PushId, Sequence};
+use landmark_proto::ids::{EvaluationId, PushId, Sequence};
 use landmark_proto::message::{
     AgentMessage, Assignment, AssignmentOutcome, AssignmentResult, EnforcementStatus, Rejection, ReportAck,
-    ServerMessage, Tuning, Welcome,
+    ServerMessage, SweepReport, Tuning, Welcome,
 };
 use landmark_proto::revision::Held;
 
+use self::way::Way;
 use super::backoff::Share;
 use super::retry::End;
 
@@ -21,6 +24,9 @@ const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Before a batch is sent again of which the server committed nothing.
 const NOTHING_COMMITTED: Duration = Duration::from_secs(10);
+
+/// Before a record of evidence is sent again that the server did not acknowledge: it had no room, or enough of them.
+const EVIDENCE_AGAIN: Duration = Duration::from_secs(60);
 
 /// What an incoming message asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +39,10 @@ pub enum Demand {
     Evaluate,
     /// Ask for another certificate after this time.
     Renew(Duration),
+    /// The server has the evidence of this evaluation.
+    Seen(EvaluationId),
+    /// Try every reference server after this time.
+    Sweep(Duration),
     /// This is the timing from here on.
     Tune(Tuning),
     /// The session is over.
@@ -46,6 +56,8 @@ pub enum Say {
     Message(AgentMessage),
     /// Records of the outbox from here on; tell [`Conversation::sent_batch`] what was sent.
     Batch(Sequence),
+    /// The oldest evidence that the server does not have; tell [`Conversation::sent_evidence`] which it was.
+    Evidence,
 }
 
 /// What is remembered from one session to the next.
@@ -63,6 +75,7 @@ pub struct Conversation {
     /// To be said.
     enforcement: Option<EnforcementStatus>,
     answer: Option<AssignmentResult>,
+    sweep: Option<SweepReport>,
     goodbye: Option<String>,
     /// The push that is on the disk, but not in effect yet.
     applying: Option<(PushId, Held)>,
@@ -70,6 +83,12 @@ pub struct Conversation {
     /// The first record of the batch that is not acknowledged.
     in_flight: Option<Sequence>,
     reports_from: Instant,
+    wants_evidence: bool,
+    /// Whether there is evidence that the server does not have.
+    has_evidence: bool,
+    /// What was sent and is not acknowledged, and since when.
+    evidence_in_flight: Option<(EvaluationId, Instant)>,
+    way: Way,
     heartbeat_at: Instant,
     unanswered_since: Option<Instant>,
 }
@@ -84,11 +103,16 @@ impl Conversation {
             memory,
             enforcement: None,
             answer: None,
+            sweep: None,
             goodbye: None,
             applying: None,
             next_report,
             in_flight: None,
             reports_from: now,
+            wants_evidence: welcome.wants_evidence,
+            has_evidence: false,
+            evidence_in_flight: None,
+            way: Way::default(),
             heartbeat_at,
             unanswered_since: None,
         }
@@ -116,9 +140,14 @@ impl Conversation {
             ServerMessage::Revoked { reason } => Some(Demand::End(End::Revoked(reason))),
             ServerMessage::HeartbeatAck { .. } => {
                 self.unanswered_since = None;
+                self.way.answered();
                 None
             }
-            ServerMessage::EvidenceAck { .. } | ServerMessage::SweepNow { .. } => None,
+            ServerMessage::EvidenceAck { evaluation } => {
+                self.evidence_in_flight.take_if(|(in_flight, _)| *in_flight == evaluation);
+                Some(Demand::Seen(evaluation))
+            }
+            ServerMessage::SweepNow { spread } => Some(Demand::Sweep(share.of(spread))),
         }
     }
 
@@ -157,6 +186,26 @@ impl Conversation {
         self.reports_from = now + NOTHING_COMMITTED;
     }
 
+    /// Whether there is evidence that the server does not have.
+    pub fn has_evidence(&mut self, has_evidence: bool) {
+        self.has_evidence = has_evidence;
+    }
+
+    /// The evidence of this evaluation is on its way.
+    pub fn sent_evidence(&mut self, evaluation: EvaluationId, now: Instant) {
+        self.evidence_in_flight = Some((evaluation, now));
+    }
+
+    /// A sweep ended, or is to be told once more.
+    pub fn swept(&mut self, report: SweepReport) {
+        self.sweep = Some(report);
+    }
+
+    /// The network changed: the way to the server is tested at once.
+    pub fn doubt_way(&mut self, now: Instant) {
+        self.way.doubt(now);
+    }
+
     /// The agent leaves.
     pub fn leave(&mut self, reason: &str) {
         self.goodbye = Some(reason.to_owned());
@@ -164,8 +213,10 @@ impl Conversation {
 
     /// What to say next, if there is anything; `reports_until` is the number after the outbox's last record.
     pub fn next(&mut self, reports_until: Sequence, now: Instant, share: Share) -> Option<Say> {
-        // A status first, then the answer that rests on it.
-        let message = if let Some(status) = self.enforcement.take() {
+        // A test first, for its time runs; then a status, then the answer that rests on it.
+        let message = if self.way.take_heartbeat() {
+            self.heartbeat(now, share)
+        } else if let Some(status) = self.enforcement.take() {
             AgentMessage::Enforcement(status)
         } else if let Some(answer) = self.answer.take() {
             AgentMessage::AssignmentResult(answer)
@@ -174,9 +225,11 @@ impl Conversation {
         } else if let Some(reason) = self.goodbye.take() {
             AgentMessage::Goodbye { reason }
         } else if self.heartbeat_at <= now {
-            self.heartbeat_at = now + jittered(self.tuning.heartbeat_interval, share);
-            self.unanswered_since.get_or_insert(now);
-            AgentMessage::Heartbeat
+            self.heartbeat(now, share)
+        } else if let Some(report) = self.sweep.take() {
+            AgentMessage::SweepReport(report)
+        } else if self.evidence_from(now).is_some_and(|from| from <= now) {
+            return Some(Say::Evidence);
         } else {
             return None;
         };
@@ -187,11 +240,18 @@ impl Conversation {
     pub fn wake_at(&self, reports_until: Sequence) -> Instant {
         let reports = self.may_report(reports_until).then_some(self.reports_from);
         let overdue = self.unanswered_since.map(|since| since + HEARTBEAT_LIMIT);
-        [reports, overdue].into_iter().flatten().fold(self.heartbeat_at, Instant::min)
+        let evidence = self.evidence_in_flight.and_then(|(_, since)| self.evidence_from(since));
+        let others = [reports, overdue, evidence, self.way.wake_at()];
+        others.into_iter().flatten().fold(self.heartbeat_at, Instant::min)
     }
 
     /// The server has not answered a heartbeat for too long.
-    pub fn overdue(&self, now: Instant) -> Option<End> {
+    pub fn overdue(&mut self, now: Instant) -> Option<End> {
+        self.way.look(now);
+        if self.way.is_lost(now) {
+            let limit = way::LIMIT.as_secs();
+            return Some(End::Closed(format!("no answer within {limit} s after the network changed")));
+        }
         let since = self.unanswered_since?;
         (now.saturating_duration_since(since) >= HEARTBEAT_LIMIT)
             .then(|| End::Closed(format!("no answer to a heartbeat within {} s", HEARTBEAT_LIMIT.as_secs())))
@@ -213,6 +273,18 @@ impl Conversation {
         self.next_report = ack.next.max(first);
         let pause = if ack.next > first { ack.slow_down } else { ack.slow_down.max(NOTHING_COMMITTED) };
         self.reports_from = now + pause;
+    }
+
+    fn heartbeat(&mut self, now: Instant, share: Share) -> AgentMessage {
+        self.heartbeat_at = now + jittered(self.tuning.heartbeat_interval, share);
+        self.unanswered_since.get_or_insert(now);
+        AgentMessage::Heartbeat
+    }
+
+    /// From when on evidence may be sent, if there is any: at once, or again what was not acknowledged.
+    fn evidence_from(&self, now: Instant) -> Option<Instant> {
+        let from = self.evidence_in_flight.map_or(now, |(_, since)| since + EVIDENCE_AGAIN);
+        (self.wants_evidence && self.has_evidence).then_some(from)
     }
 
     fn may_report(&self, reports_until: Sequence) -> bool {

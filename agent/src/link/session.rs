@@ -4,6 +4,8 @@
 //! Inbound is always read: nothing here waits for the server to read.
 
 mod greeting;
+mod news;
+mod offering;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -14,10 +16,9 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use landmark_daemon::error::Chain;
 use landmark_proto::convert::fleet::agent_message_to_wire;
+use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::LinkState;
-use landmark_proto::message::{
-    AgentMessage, Assignment, EnforcementStatus, RejectionCode, ServerMessage, Tuning, Welcome,
-};
+use landmark_proto::message::{AgentMessage, Assignment, EnforcementStatus, ServerMessage, Tuning, Welcome};
 use landmark_proto::wire;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
@@ -34,15 +35,14 @@ use super::retry::End;
 use crate::ledger::task::{Answer, Closed, LedgerHandle};
 use crate::location::{Asked, Decided, LocationHandle, NotEvaluated};
 use crate::machine::Machine;
+use crate::network::Changes;
 use crate::outbox::task::OutboxHandle;
-use crate::report;
+use crate::sweep::{SweepHandle, Swept};
 
 /// A server that does not read for so long is not there.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
 /// How long leaving may take.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
-/// How long a disk that took no assignment is left alone, before the same one is offered to it again.
-const STORE_AGAIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// Of records in one message, so that it stays below the largest with room for its frame.
 const BATCH_BYTES: usize = 192 * 1024;
 
@@ -61,6 +61,10 @@ pub struct Parties {
     pub location: LocationHandle,
     /// What became of the last policy.
     pub enforcement: watch::Receiver<Option<EnforcementStatus>>,
+    /// What is noticed of the machine's network: when it changes or the machine wakes, the link is tested.
+    pub changes: watch::Receiver<Changes>,
+    /// Tries all reference servers, and says what became of it.
+    pub sweeps: SweepHandle,
 }
 
 /// What a session tells the agent.
@@ -110,6 +114,11 @@ struct Session {
     conversation: Conversation,
     parties: Parties,
     decided: watch::Receiver<Option<Arc<Decided>>>,
+    /// New evidence that the server wants to know.
+    wanted: watch::Receiver<Option<EvaluationId>>,
+    swept: watch::Receiver<Option<Arc<Swept>>>,
+    /// The network as it was when the link was known to stand.
+    noticed: Changes,
     inbound: Streaming<wire::ServerMessage>,
     outbound: mpsc::Sender<wire::AgentMessage>,
     /// What the server was told, or is about to be.
@@ -214,7 +223,8 @@ impl Session {
         if let Some((_, again_at)) = self.unstored.as_ref().filter(|_| self.offering.is_none()) {
             wake_at = wake_at.min(*again_at);
         }
-        let Self { inbound, outbound, unsaid, offering, renewing, decided, parties, .. } = self;
+        let Self { inbound, outbound, unsaid, offering, renewing, decided, parties, wanted, swept, .. } =
+            self;
         let mut outbox = parties.outbox.status();
         outbox.mark_unchanged();
         let grew = outbox.wait_for(|status| status.range.next != until);
@@ -230,26 +240,12 @@ impl Session {
                 Event::Room
             }
             changed = parties.enforcement.changed() => changed_or_stop(changed.is_ok()),
+            changed = parties.changes.changed() => changed_or_stop(changed.is_ok()),
             changed = decided.changed() => changed_or_stop(changed.is_ok()),
+            changed = wanted.changed() => changed_or_stop(changed.is_ok()),
+            changed = swept.changed() => changed_or_stop(changed.is_ok()),
             changed = grew => changed_or_stop(changed.is_ok()),
             () = sleep_until(wake_at.into()) => Event::Changed,
-        }
-    }
-
-    /// Looks whether what was pushed is in effect by now.
-    fn progress(&mut self) {
-        let enforcement = self.parties.enforcement.borrow_and_update().clone();
-        if enforcement != self.told {
-            self.told.clone_from(&enforcement);
-            if let Some(status) = enforcement.clone() {
-                self.conversation.enforced(status);
-            }
-        }
-        if let Some(offered) = self.conversation.applying() {
-            let decided = self.decided.borrow_and_update().clone();
-            if report::is_applied(offered, decided.as_deref(), enforcement.as_ref()) {
-                self.conversation.applied();
-            }
         }
     }
 
@@ -269,7 +265,7 @@ impl Session {
         let until = self.parties.outbox.status().borrow().range.next;
         let message = match self.conversation.next(until, now, Share::random()) {
             None => return Ok(()),
-            Some(Say::Message(message)) => message,
+            Some(Say::Message(message)) => agent_message_to_wire(&message),
             Some(Say::Batch(from)) => {
                 let n_records = self.conversation.report_batch();
                 let batch = self.parties.outbox.batch(from, n_records, BATCH_BYTES).await;
@@ -278,10 +274,14 @@ impl Session {
                     return Ok(());
                 };
                 self.conversation.sent_batch(batch.first, batch.next());
-                AgentMessage::LocationReports(batch)
+                agent_message_to_wire(&AgentMessage::LocationReports(batch))
+            }
+            Some(Say::Evidence) => {
+                let Some(message) = self.evidence(now) else { return Ok(()) };
+                message
             }
         };
-        self.unsaid = Some((agent_message_to_wire(&message), now));
+        self.unsaid = Some((message, now));
         Ok(())
     }
 
@@ -307,54 +307,13 @@ impl Session {
                     self.renewing = Some(Box::pin(renewal));
                 }
             }
+            Demand::Seen(evaluation) => self.parties.location.evidence().seen(evaluation),
+            Demand::Sweep(after) => self.parties.sweeps.sweep_after(after),
             Demand::Tune(tuning) => {
                 outputs.tuning.send_replace(tuning);
             }
         }
         Ok(())
-    }
-
-    fn offer(&mut self, assignment: Assignment) {
-        if self.offering.is_some() {
-            self.next_offer = Some(assignment);
-            return;
-        }
-        self.unstored = None;
-        self.judge(assignment);
-    }
-
-    fn judge(&mut self, assignment: Assignment) {
-        let ledger = self.parties.ledger.clone();
-        self.offering = Some(Box::pin(async move {
-            let answer = ledger.offer(assignment.clone()).await;
-            (assignment, answer)
-        }));
-    }
-
-    fn judged(&mut self, assignment: Assignment, answer: Answer) {
-        let refused = answer.err();
-        let is_disk = refused.as_ref().is_some_and(|refused| refused.code == RejectionCode::Storage);
-        let is_known = self.unstored.take().is_some() && is_disk;
-        if !is_known {
-            self.conversation.judged(assignment.push_id, assignment.offered, refused);
-        }
-        if let Some(next) = self.next_offer.take() {
-            self.offer(next);
-        } else if is_disk {
-            self.unstored = Some((assignment, Instant::now() + STORE_AGAIN));
-        }
-    }
-
-    /// A full disk must not keep an old assignment in force until the server happens to push again.
-    fn store_again(&mut self) {
-        if self.offering.is_some() {
-            return;
-        }
-        if let Some((assignment, again_at)) = &self.unstored
-            && *again_at <= Instant::now()
-        {
-            self.judge(assignment.clone());
-        }
     }
 
     /// Says what is left to say, and goodbye, and lets the server end the stream.

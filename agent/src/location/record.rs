@@ -1,16 +1,19 @@
-//! What is kept of the evaluations that are over: the last 64, for `explain`.
+//! What is kept of the evaluations that are over: the last 64, for `explain`; and of those that the server wants to know
+//! of, the last 64 that it does not have yet, which are changes and what it asked for itself.
 //!
 //! A record shares the assignment with whoever else holds it; the full [`Evidence`], with the names of all that were
 //! tried, is only made when someone asks.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use landmark_proto::evidence::Evidence;
-use landmark_proto::ids::BootId;
+use landmark_proto::ids::{BootId, EvaluationId};
+use landmark_proto::location::{Trigger, Verdict};
 use landmark_proto::revision::Held;
 use landmark_proto::settings::Settings;
+use tokio::sync::watch;
 
 use super::engine::{Assigned, Closed};
 use crate::ledger::Accepted;
@@ -69,7 +72,19 @@ impl<A: Assigned> Record<A> {
 /// The evidence of the last evaluations. Cheap to clone; all clones see the same.
 #[derive(Clone, Debug, Default)]
 pub struct EvidenceLog {
-    records: Arc<Mutex<VecDeque<Arc<Record<Accepted>>>>>,
+    inner: Arc<Mutex<Inner>>,
+    /// The newest evaluation that the server wants to know of.
+    wanted: watch::Sender<Option<EvaluationId>>,
+}
+
+type Records = VecDeque<Arc<Record<Accepted>>>;
+
+#[derive(Debug, Default)]
+struct Inner {
+    records: Records,
+    /// What the server does not have yet, of what it wants to know.
+    unseen: Records,
+    last: Option<Verdict>,
 }
 
 impl EvidenceLog {
@@ -77,22 +92,66 @@ impl EvidenceLog {
     /// where lists are very long.
     pub fn last(&self, n: usize) -> Vec<Evidence> {
         let records: Vec<_> = {
-            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            let records = &self.inner().records;
             records.range(records.len().saturating_sub(n)..).cloned().collect()
         };
         records.iter().map(|record| record.to_evidence()).collect()
     }
 
+    /// The oldest evidence that the server wants to know of and does not have yet.
+    pub fn unseen(&self) -> Option<Evidence> {
+        let oldest = self.inner().unseen.front().cloned();
+        oldest.map(|record| record.to_evidence())
+    }
+
+    /// Whether there is any.
+    pub fn has_unseen(&self) -> bool {
+        !self.inner().unseen.is_empty()
+    }
+
+    /// The server has it, or shall not.
+    pub fn seen(&self, evaluation: EvaluationId) {
+        self.inner().unseen.retain(|record| record.closed.given.evaluation != evaluation);
+    }
+
+    /// Tells of every evaluation that the server wants to know of.
+    pub fn wanted(&self) -> watch::Receiver<Option<EvaluationId>> {
+        self.wanted.subscribe()
+    }
+
     pub(crate) fn push(&self, record: Record<Accepted>) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.push_back(Arc::new(record));
-        let too_many = |records: &VecDeque<Arc<Record<Accepted>>>| {
-            let n_attempts: usize = records.iter().map(|record| record.closed.attempts.len()).sum();
-            records.len() > MAX_RECORDS || n_attempts > MAX_ATTEMPTS
+        let record = Arc::new(record);
+        let given = &record.closed.given;
+        let is_wanted = {
+            let mut inner = self.inner();
+            let is_wanted = inner.last.as_ref() != Some(&given.verdict)
+                || given.triggers.contains(&Trigger::ServerRequest);
+            inner.last = Some(given.verdict.clone());
+            keep(&mut inner.records, &record);
+            if is_wanted {
+                keep(&mut inner.unseen, &record);
+            }
+            is_wanted
         };
-        while records.len() > 1 && too_many(&records) {
-            records.pop_front();
+        if is_wanted {
+            self.wanted.send_replace(Some(given.evaluation));
         }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds a record, and drops the oldest that are too many.
+fn keep(records: &mut Records, record: &Arc<Record<Accepted>>) {
+    records.push_back(Arc::clone(record));
+    let too_many = |records: &Records| {
+        let n_attempts: usize = records.iter().map(|record| record.closed.attempts.len()).sum();
+        records.len() > MAX_RECORDS || n_attempts > MAX_ATTEMPTS
+    };
+    while records.len() > 1 && too_many(records) {
+        records.pop_front();
     }
 }
 
@@ -101,8 +160,7 @@ mod tests {
     use std::time::Duration;
 
     use landmark_proto::evidence::Outcome;
-    use landmark_proto::ids::EvaluationId;
-    use landmark_proto::location::{Basis, LinkState, Location, Trigger, Verdict};
+    use landmark_proto::location::{Basis, LinkState, Location};
     use uuid::Uuid;
 
     use super::*;
@@ -157,5 +215,45 @@ mod tests {
         assert_eq!(numbers(&log, 64), [8, 9, 10]);
         log.push(record(11, MAX_ATTEMPTS + 1));
         assert_eq!(numbers(&log, 64), [11]);
+    }
+
+    fn unseen(log: &EvidenceLog) -> Vec<u64> {
+        log.inner().unseen.iter().map(|record| record.closed.given.evaluation.get()).collect()
+    }
+
+    #[test]
+    fn the_server_wants_changes_and_what_it_asked_for() {
+        let log = EvidenceLog::default();
+        let wanted = log.wanted();
+        let on_request = |number, n_attempts| {
+            let mut record = record(number, n_attempts);
+            record.closed.given.triggers.push(Trigger::ServerRequest);
+            record
+        };
+        for record in [record(1, 3), record(2, 3), record(3, 4), record(4, 4), on_request(5, 4), record(6, 4)]
+        {
+            log.push(record);
+        }
+        assert_eq!(unseen(&log), [1, 3, 5]);
+        assert_eq!(*wanted.borrow(), Some(EvaluationId::new(5)));
+        assert_eq!(log.unseen().unwrap().evaluation.get(), 1, "oldest first");
+        log.seen(EvaluationId::new(1));
+        log.seen(EvaluationId::new(2));
+        assert_eq!((unseen(&log), log.has_unseen()), (vec![3, 5], true));
+        assert_eq!(numbers(&log, 64), [1, 2, 3, 4, 5, 6], "explain still has them all");
+    }
+
+    #[test]
+    fn a_change_waits_for_the_server_however_often_was_looked_since() {
+        let log = EvidenceLog::default();
+        log.push(record(1, 3));
+        for number in 2..=1000 {
+            log.push(record(number, 4));
+        }
+        assert_eq!(unseen(&log), [1, 2]);
+        for number in 1001..=2000 {
+            log.push(record(number, 3 + usize::try_from(number % 2).unwrap()));
+        }
+        assert_eq!(unseen(&log), (1937..=2000).collect::<Vec<_>>(), "the newest of too many changes");
     }
 }

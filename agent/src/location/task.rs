@@ -99,10 +99,15 @@ pub fn channel(
     network: NetworkHandle,
     options: &Options,
 ) -> (LocationHandle, mpsc::Receiver<LocationReport>, LocationTask) {
-    let rules = Rules { allow_loopback: options.allow_loopback };
-    let prober = Box::new(Prober::new(Resolver::system(), rules, network.clone()));
-    let world = World { prober, routes: Box::new(network), clock: Box::new(SystemClock) };
+    let world =
+        World { prober: prober(&network, options), routes: Box::new(network), clock: Box::new(SystemClock) };
     channel_with(inputs, options, world)
+}
+
+/// What makes attempts on this machine's network, with a resolver of its own.
+pub(crate) fn prober(network: &NetworkHandle, options: &Options) -> Box<dyn Probing> {
+    let rules = Rules { allow_loopback: options.allow_loopback };
+    Box::new(Prober::new(Resolver::system(), rules, network.clone()))
 }
 
 /// What is around the task. The seam at which tests put a world of their own.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use futures_util::Stream;
 use futures_util::stream::unfold;
@@ -16,8 +17,12 @@ use tonic::Status;
 use tracing::info;
 
 mod convert;
+mod flips;
 
-use self::convert::{agent_to_wire, detail_to_wire, filter_from_wire, key_from_token, key_to_token};
+use self::convert::{
+    agent_to_wire, detail_to_wire, evidence_to_wire, filter_from_wire, key_from_token, key_to_token,
+};
+use self::flips::n_flips;
 use super::error::AdminError;
 use super::page::PageSize;
 use crate::assignments::AssignmentsHandle;
@@ -27,7 +32,11 @@ use crate::fleet::{
 use crate::store::Store;
 
 /// Records of an agent's history that are shown.
-const N_HISTORY: u32 = 64;
+const N_HISTORY: usize = 64;
+/// Records in which changes of the last hour are counted: all that are kept.
+const N_COUNTED: u32 = 1_000;
+/// Records of evidence in one answer.
+const MAX_EVIDENCE: u32 = 16;
 /// Agents that are named in one call.
 const MAX_NAMED: usize = 1000;
 
@@ -58,8 +67,27 @@ impl Agents {
     pub(super) async fn get(&self, request: wire::GetAgentRequest) -> Result<wire::AgentDetail, AdminError> {
         let wire::GetAgentRequest { agent } = request;
         let view = self.find(&agent)?;
-        let history = self.store.history(view.agent.agent_id, N_HISTORY).await?;
-        Ok(detail_to_wire(&view, &history))
+        let history = self.store.history(view.agent.agent_id, N_COUNTED).await?;
+        let n_flips = n_flips(&history, SystemTime::now());
+        let shown = history.get(..N_HISTORY).unwrap_or(&history);
+        Ok(detail_to_wire(&view, shown, n_flips))
+    }
+
+    pub(super) async fn evidence(
+        &self,
+        request: wire::ListAgentEvidenceRequest,
+    ) -> Result<wire::ListAgentEvidenceResponse, AdminError> {
+        let wire::ListAgentEvidenceRequest { agent, last } = request;
+        if last > MAX_EVIDENCE {
+            return Err(AdminError::field("last", format!("{last} is too many (at most {MAX_EVIDENCE})")));
+        }
+        let view = self.find(&agent)?;
+        let evidence = self.store.evidence(view.agent.agent_id, last.max(1)).await?;
+        Ok(wire::ListAgentEvidenceResponse {
+            agent_id: view.agent.agent_id.to_string(),
+            host_name: view.agent.facts.host_name.clone(),
+            evidence: evidence.iter().map(evidence_to_wire).collect(),
+        })
     }
 
     pub(super) async fn recheck(

@@ -13,6 +13,7 @@ use super::agents::Agents;
 use super::assignments::Assignments;
 use super::drafts::Drafts;
 use super::error::AdminError;
+use super::reference_servers::ReferenceServers;
 use super::tokens::Tokens;
 use crate::store::drafts::Author;
 
@@ -26,6 +27,7 @@ pub(super) struct Service {
     pub(super) drafts: Drafts,
     pub(super) assignments: Assignments,
     pub(super) agents: Agents,
+    pub(super) reference_servers: ReferenceServers,
     pub(super) tokens: Tokens,
 }
 
@@ -196,23 +198,23 @@ impl admin_server::Admin for Service {
 
     async fn list_agent_evidence(
         &self,
-        _request: Request<wire::ListAgentEvidenceRequest>,
+        request: Request<wire::ListAgentEvidenceRequest>,
     ) -> Result<Response<wire::ListAgentEvidenceResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        answer(self.agents.evidence(request.into_inner()).await)
     }
 
     async fn get_reference_server_health(
         &self,
         _request: Request<wire::GetReferenceServerHealthRequest>,
     ) -> Result<Response<wire::ReferenceServerHealth>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        answer(self.reference_servers.health().await)
     }
 
     async fn sweep_reference_servers(
         &self,
-        _request: Request<wire::SweepReferenceServersRequest>,
+        request: Request<wire::SweepReferenceServersRequest>,
     ) -> Result<Response<wire::SweepReferenceServersResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        answer(self.reference_servers.sweep(request.into_inner()).await)
     }
 
     async fn revoke_join_token(

@@ -88,3 +88,17 @@ fn every_layer_beats_the_one_below() {
     let told: Vec<String> = effective.iter().map(ToString::to_string).collect();
     assert!(told.contains(&"log.filter = \"debug\" (LANDMARK_SERVER_LOG_FILTER)".to_owned()), "{told:?}");
 }
+
+#[test]
+fn sweeps_come_from_every_minute_to_every_week_or_never() {
+    let interval = |text: &str| {
+        read(&format!("[timing]\nsweep-interval = \"{text}\""))
+            .map(|config| config.fleet.tuning.sweep_interval)
+    };
+    assert_eq!(interval("0s"), Ok(None));
+    assert_eq!(interval("1m"), Ok(Some(MINUTE)));
+    assert_eq!(interval("7d"), Ok(Some(7 * DAY)));
+    assert_eq!(Config::defaults().unwrap().fleet.tuning.sweep_interval, Some(6 * HOUR));
+    insta::assert_snapshot!(interval("59s").unwrap_err(), @"server.toml:2:18: timing.sweep-interval: is too short (at least 1m, or 0s for never)");
+    insta::assert_snapshot!(interval("8d").unwrap_err(), @"server.toml:2:18: timing.sweep-interval: 8d is too long (at most 7d)");
+}

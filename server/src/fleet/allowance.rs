@@ -1,5 +1,5 @@
-//! What one agent may ask for within a minute, before it takes from what all agents share: one that comes again and again
-//! shall not keep the others out, nor fill the log and the store's queue.
+//! What one agent may ask for within a while, before it takes from what all agents share: one that comes again and again
+//! shall not keep the others out, nor fill the log, the disk and the store's queue.
 //!
 //! Decides in plain functions; `now` is a parameter.
 
@@ -12,12 +12,19 @@ use landmark_proto::ids::AgentId;
 /// where all attempts fail; one a second is far above what it does, and a thousandth of what all of them may.
 pub(super) const PER_AGENT: u32 = 60;
 const WINDOW: Duration = Duration::from_secs(60);
+/// Records of evidence of one agent within a [`WINDOW`]. An agent that comes back after a long time has at most 64, and
+/// sends what was not taken again a minute later.
+const EVIDENCE_PER_AGENT: u32 = 32;
+/// Warnings about what one agent says, within [`WARN_INTERVAL`].
+const WARNINGS_PER_AGENT: u32 = 1;
 /// Between two warnings: the metric tells the rest.
 const WARN_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// The allowances of a minute. An entry for each identity that came within it, which only enrolment gives.
+/// The allowances of a while. An entry for each identity that came within it, which only enrolment gives.
 #[derive(Debug)]
 pub(super) struct Allowances {
+    per_agent: u32,
+    window: Duration,
     since: Instant,
     used: HashMap<AgentId, u32>,
     warned_at: Option<Instant>,
@@ -33,8 +40,23 @@ pub(super) struct UsedUp {
 }
 
 impl Allowances {
+    /// Of sessions and renewals.
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, used: HashMap::new(), warned_at: None }
+        Self::of(PER_AGENT, WINDOW, now)
+    }
+
+    /// Of evidence.
+    pub(super) fn of_evidence(now: Instant) -> Self {
+        Self::of(EVIDENCE_PER_AGENT, WINDOW, now)
+    }
+
+    /// Of lines in our log about a single agent.
+    pub(super) fn of_warnings(now: Instant) -> Self {
+        Self::of(WARNINGS_PER_AGENT, WARN_INTERVAL, now)
+    }
+
+    fn of(per_agent: u32, window: Duration, now: Instant) -> Self {
+        Self { per_agent, window, since: now, used: HashMap::new(), warned_at: None }
     }
 
     /// Takes one.
@@ -42,12 +64,12 @@ impl Allowances {
     /// # Errors
     /// It is used up.
     pub(super) fn take(&mut self, agent_id: AgentId, now: Instant) -> Result<(), UsedUp> {
-        if now.saturating_duration_since(self.since) >= WINDOW {
-            // A new map, so that a herd of one minute does not keep its memory.
+        if now.saturating_duration_since(self.since) >= self.window {
+            // A new map, so that a herd of one window does not keep its memory.
             (self.since, self.used) = (now, HashMap::new());
         }
         let used = self.used.entry(agent_id).or_default();
-        if *used < PER_AGENT {
+        if *used < self.per_agent {
             *used += 1;
             return Ok(());
         }
@@ -55,7 +77,7 @@ impl Allowances {
         if is_news {
             self.warned_at = Some(now);
         }
-        Err(UsedUp { delay: (self.since + WINDOW).saturating_duration_since(now), is_news })
+        Err(UsedUp { delay: (self.since + self.window).saturating_duration_since(now), is_news })
     }
 }
 

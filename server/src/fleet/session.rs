@@ -29,6 +29,8 @@ use crate::assignments::Published;
 use crate::edge::Hangup;
 use crate::identity::PeerIdentity;
 
+mod evidence;
+
 /// Heartbeats that may be missing before the agent counts as gone.
 const MISSED_HEARTBEATS: u32 = 3;
 /// How long the last words may take before the connection is cut.
@@ -140,7 +142,7 @@ impl Session {
         let instant = std::time::Instant::now();
         self.outbound.with(|slots| {
             let welcome =
-                Welcome { epoch, server_time: now, tuning, next_sequence, up_to_date, wants_evidence: false };
+                Welcome { epoch, server_time: now, tuning, next_sequence, up_to_date, wants_evidence: true };
             slots.welcome(outbox_id, welcome, instant);
             match offered {
                 Offered::Nothing => {}
@@ -239,7 +241,14 @@ impl Session {
                 debug!(reason, "goodbye");
                 Err(End::Left)
             }
-            AgentMessage::Evidence(_) | AgentMessage::SweepReport(_) => Ok(()),
+            AgentMessage::Evidence(evidence) => {
+                self.take_evidence(&evidence);
+                Ok(())
+            }
+            AgentMessage::SweepReport(report) => {
+                self.shared.take_sweep(self.peer.agent_id, &report, SystemTime::now());
+                Ok(())
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use landmark_proto::ids::{OutboxId, PushId, Sequence};
+use landmark_proto::ids::{EvaluationId, OutboxId, PushId, Sequence};
 use landmark_proto::message::{
     Assignment, AssignmentOutcome, AssignmentResult, ReportAck, ServerMessage, Tuning, Welcome,
 };
@@ -26,6 +26,8 @@ pub(super) struct Slots {
     heartbeat_ack: Option<SystemTime>,
     evaluate: Option<u64>,
     renew: Option<Duration>,
+    sweep: Option<Duration>,
+    evidence_ack: Option<EvaluationId>,
     desired: Option<Desired>,
     /// The push that was sent and not answered; at most one.
     unanswered: Option<Unanswered>,
@@ -33,6 +35,7 @@ pub(super) struct Slots {
     /// The highest revision that this session was offered or needs not be.
     seen: Option<Revision>,
     reports_in_flight: bool,
+    evidence_in_flight: bool,
     /// The last acknowledgement that came out or waits.
     acked: Option<ReportAck>,
     farewell: Option<ServerMessage>,
@@ -132,6 +135,12 @@ impl Slots {
         self.waits(now);
     }
 
+    /// Asks for a sweep within this time; a later wish replaces an earlier one.
+    pub(super) fn sweep(&mut self, spread: Duration, now: Instant) {
+        self.sweep = Some(spread);
+        self.waits(now);
+    }
+
     pub(super) fn tuning(&mut self, tuning: Tuning, now: Instant) {
         self.tuning = Some(Box::new(tuning));
         self.waits(now);
@@ -141,7 +150,7 @@ impl Slots {
     /// counts.
     pub(super) fn end(&mut self, end: End, farewell: Option<ServerMessage>, now: Instant) {
         if self.end.is_none() {
-            (self.evaluate, self.renew, self.desired) = (None, None, None);
+            (self.evaluate, self.renew, self.sweep, self.desired) = (None, None, None, None);
             (self.end, self.farewell) = (Some(end), farewell);
             self.waits(now);
         }
@@ -160,6 +169,20 @@ impl Slots {
     /// Gives the credit back.
     pub(super) fn finish_reports(&mut self) {
         self.reports_in_flight = false;
+    }
+
+    /// Takes the credit for a record of evidence. False if one is in flight already.
+    pub(super) fn begin_evidence(&mut self) -> bool {
+        !std::mem::replace(&mut self.evidence_in_flight, true)
+    }
+
+    /// Gives the credit back; the evidence is committed unless there is nothing to acknowledge.
+    pub(super) fn finish_evidence(&mut self, committed: Option<EvaluationId>, now: Instant) {
+        self.evidence_in_flight = false;
+        if committed.is_some() {
+            self.evidence_ack = committed;
+            self.waits(now);
+        }
     }
 
     /// Pairs an answer with its push.
@@ -226,6 +249,9 @@ impl Slots {
         if let Some(ack) = self.ack.take() {
             return Next::Message(ServerMessage::ReportAck(ack));
         }
+        if let Some(evaluation) = self.evidence_ack.take() {
+            return Next::Message(ServerMessage::EvidenceAck { evaluation });
+        }
         if let Some(server_time) = self.heartbeat_ack.take() {
             return Next::Message(ServerMessage::HeartbeatAck { server_time });
         }
@@ -240,6 +266,9 @@ impl Slots {
         }
         if let Some(spread) = self.renew.take() {
             return Next::Message(ServerMessage::RenewNow { spread });
+        }
+        if let Some(spread) = self.sweep.take() {
+            return Next::Message(ServerMessage::SweepNow { spread });
         }
         self.push(now)
             .map_or(Next::Nothing, |assignment| Next::Message(ServerMessage::Assignment(assignment)))
@@ -257,13 +286,16 @@ impl Slots {
     }
 
     fn has_more(&self) -> bool {
-        let Self { welcome, tuning, ack, heartbeat_ack, evaluate, renew, desired, unanswered, .. } = self;
+        let Self { welcome, tuning, ack, evidence_ack, heartbeat_ack, .. } = self;
+        let Self { evaluate, renew, sweep, desired, unanswered, .. } = self;
         let has_message = welcome.is_some()
             || tuning.is_some()
             || ack.is_some()
+            || evidence_ack.is_some()
             || heartbeat_ack.is_some()
             || evaluate.is_some()
             || renew.is_some()
+            || sweep.is_some()
             || (desired.is_some() && unanswered.is_none());
         self.end.is_some() || (self.welcomed && has_message)
     }

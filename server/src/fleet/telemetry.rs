@@ -20,6 +20,16 @@ pub const REPORTS: &str = "landmark_server_location_reports_total";
 pub const REPORTS_DEFERRED: &str = "landmark_server_location_reports_deferred_total";
 /// Counter: location records that agents had to drop before they were taken.
 pub const REPORTS_LOST: &str = "landmark_server_location_reports_lost_total";
+/// Counter by `outcome`: records of evidence that were committed, and those whose verdict does not follow.
+pub const EVIDENCE: &str = "landmark_server_evidence_total";
+/// Counter: records of evidence that were refused for lack of room or of an allowance, to be sent again.
+pub const EVIDENCE_DEFERRED: &str = "landmark_server_evidence_deferred_total";
+/// Counter by `outcome`: reports of sweeps.
+pub const SWEEPS: &str = "landmark_server_sweep_reports_total";
+/// Gauge: reference servers that show a certificate which ends within 30 days.
+pub const CERTIFICATES_EXPIRING: &str = "landmark_server_reference_servers_expiring";
+/// Gauge: until the first pinned certificate of a reference server ends; not a number while none is known.
+pub const CERTIFICATE_SECONDS_LEFT: &str = "landmark_server_reference_certificate_seconds_left";
 /// Histogram: how long one batch of statuses and reports took to commit.
 pub const STATUS_BATCH: &str = "landmark_server_status_batch_seconds";
 /// Counter by `outcome`: enrolments.
@@ -55,6 +65,24 @@ pub(super) fn reports_committed(n_new: usize, n_lost: u64) {
 
 pub(super) fn reports_deferred() {
     counter!(REPORTS_DEFERRED).increment(1);
+}
+
+pub(super) fn evidence_committed(follows: bool) {
+    counter!(EVIDENCE, "outcome" => if follows { "follows" } else { "does_not_follow" }).increment(1);
+}
+
+pub(super) fn evidence_deferred() {
+    counter!(EVIDENCE_DEFERRED).increment(1);
+}
+
+pub(super) fn sweep_report(outcome: &'static str) {
+    counter!(SWEEPS, "outcome" => outcome).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are at most 320 reference servers")]
+pub(super) fn certificates(n_expiring: usize, seconds_left: Option<f64>) {
+    gauge!(CERTIFICATES_EXPIRING).set(n_expiring as f64);
+    gauge!(CERTIFICATE_SECONDS_LEFT).set(seconds_left.unwrap_or(f64::NAN));
 }
 
 pub(super) fn status_batch(took: Duration) {

@@ -19,6 +19,7 @@ use landmark_proto::message::{
 use landmark_proto::pin::SpkiPin;
 use landmark_proto::reference_server::ReferenceServerList;
 use landmark_proto::revision::Held;
+use landmark_proto::settings::Settings;
 use landmark_proto::wire;
 use landmark_proto::wire::enrollment_client::EnrollmentClient;
 use landmark_proto::wire::fleet_client::FleetClient;
@@ -180,16 +181,32 @@ pub(crate) async fn assignments<const N: usize>() -> [Published; N] {
     assignments.try_into().unwrap()
 }
 
+/// An assignment of these settings.
+pub(crate) async fn published(settings: Settings) -> Published {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("landmark.db")).await.unwrap();
+    publish(&store, &Publisher::new(None), |_| settings).await
+}
+
 /// Makes another assignment, unlike all before, and publishes it.
 pub(crate) async fn publish_next(store: &Store, publisher: &Publisher) -> Published {
-    let (at, by) = (SystemTime::now(), Author::from("test".to_owned()));
-    let edited = store.edit_draft(None, Changed { at, by: by.clone() }, |settings| {
+    let next = |settings: &Settings| {
         let mut settings = settings.clone();
         let interval = settings.location.recheck_interval.get() + Duration::from_secs(1);
         settings.location.recheck_interval = RecheckInterval::new(interval).unwrap();
         settings.reference_servers = ReferenceServerList::default();
-        Ok(settings)
-    });
+        settings
+    };
+    publish(store, publisher, next).await
+}
+
+pub(crate) async fn publish(
+    store: &Store,
+    publisher: &Publisher,
+    change: impl FnOnce(&Settings) -> Settings,
+) -> Published {
+    let (at, by) = (SystemTime::now(), Author::from("test".to_owned()));
+    let edited = store.edit_draft(None, Changed { at, by: by.clone() }, |settings| Ok(change(settings)));
     edited.await.unwrap();
     let assigned = store.assign(None, &Signature { by, at, note: Note::default() }).await.unwrap();
     publisher.publish(assigned.stored);

@@ -21,6 +21,8 @@ use super::*;
 use crate::identity::PeerIdentity;
 use crate::identity::testing::certificate_request;
 
+mod evidence;
+
 /// Long enough for what should not come to have come.
 const QUIET: Duration = Duration::from_millis(300);
 

@@ -1,7 +1,8 @@
-//! Writes what sessions say: reports and statuses of many agents in one transaction, at most four times a second.
+//! Writes what sessions say: reports, evidence and statuses of many agents in one transaction, at most four times a
+//! second.
 //!
-//! Reports are acknowledged after their commit and never otherwise. While the store fails they wait, up to a bound; then
-//! further ones are refused, and stay in the agents' outboxes. An idle fleet writes nothing.
+//! Reports and evidence are acknowledged after their commit and never otherwise. While the store fails they wait, up to a bound; then
+//! further ones are refused, and stay with the agents. An idle fleet writes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,8 +19,8 @@ use super::agent::Agent;
 use super::outbound::Outbound;
 use super::registry::Registry;
 use super::telemetry;
-use crate::store::history::{AgentReports, Committed};
-use crate::store::{Store, StoreError};
+use crate::store::history::{AgentReports, Batch, Committed};
+use crate::store::{EvidenceRecord, Store, StoreError};
 
 /// Between the commits of two batches.
 const PACE: Duration = Duration::from_millis(250);
@@ -27,25 +28,45 @@ const PACE: Duration = Duration::from_millis(250);
 const BATCH_ROWS: usize = 2_000;
 /// Reports that wait, at most: about 20 MB.
 const WAITING_ROWS: usize = 50_000;
+/// Evidence that waits, at most, in bytes.
+const WAITING_EVIDENCE: usize = 32 * 1024 * 1024;
+/// What a record of evidence counts at least, so that small ones do not become many.
+const LEAST_EVIDENCE: usize = 4 * 1024;
+/// Evidence of a batch: a tenth of a second of an ordinary disk.
+const BATCH_EVIDENCE: usize = 4 * 1024 * 1024;
 /// Between two attempts while the store fails.
 const RETRY: Duration = Duration::from_secs(2);
 /// Attempts once a stop was asked for.
 const LAST_ATTEMPTS: u32 = 3;
 
-/// Where sessions hand in their reports.
+/// Where sessions hand in their reports and evidence.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     submissions_tx: mpsc::Sender<Submission>,
     room: Arc<Semaphore>,
+    evidence_tx: mpsc::Sender<Seen>,
+    evidence_room: Arc<Semaphore>,
 }
 
 /// No room: the reports, given back.
 #[derive(Debug)]
 pub(super) struct Busy(pub(super) LocationReports);
 
+/// No room for the evidence, which stays with its agent.
+#[derive(Debug)]
+pub(super) struct NoRoom;
+
 #[derive(Debug)]
 struct Submission {
     reports: AgentReports,
+    outbound: Arc<Outbound>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What an agent saw.
+#[derive(Debug)]
+struct Seen {
+    record: EvidenceRecord,
     outbound: Arc<Outbound>,
     _room: OwnedSemaphorePermit,
 }
@@ -66,6 +87,18 @@ impl Writer {
         let submission = Submission { reports, outbound: Arc::clone(outbound), _room: room };
         self.submissions_tx.try_send(submission).map_err(|refused| Busy(refused.into_inner().reports.reports))
     }
+
+    /// Hands in what an agent saw; its acknowledgement goes into the slots.
+    pub(super) fn submit_evidence(
+        &self,
+        record: EvidenceRecord,
+        outbound: &Arc<Outbound>,
+    ) -> Result<(), NoRoom> {
+        let n_bytes = u32::try_from(weight(&record)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.evidence_room).try_acquire_many_owned(n_bytes).map_err(|_| NoRoom)?;
+        let seen = Seen { record, outbound: Arc::clone(outbound), _room: room };
+        self.evidence_tx.try_send(seen).map_err(|_| NoRoom)
+    }
 }
 
 /// The task that writes.
@@ -75,6 +108,8 @@ pub(super) struct WriterTask {
     registry: Registry,
     submissions_rx: mpsc::Receiver<Submission>,
     waiting: Vec<Submission>,
+    evidence_rx: mpsc::Receiver<Seen>,
+    waiting_evidence: Vec<Seen>,
     failing_since: Option<Instant>,
 }
 
@@ -83,8 +118,18 @@ pub(super) fn new(store: Store, registry: Registry) -> (Writer, WriterTask) {
     // As many places as rows: every batch has at least one, so that the semaphore is what counts.
     let (submissions_tx, submissions_rx) = mpsc::channel(WAITING_ROWS);
     let room = Arc::new(Semaphore::new(WAITING_ROWS));
-    let task = WriterTask { store, registry, submissions_rx, waiting: Vec::new(), failing_since: None };
-    (Writer { submissions_tx, room }, task)
+    let (evidence_tx, evidence_rx) = mpsc::channel(WAITING_EVIDENCE / LEAST_EVIDENCE);
+    let evidence_room = Arc::new(Semaphore::new(WAITING_EVIDENCE));
+    let task = WriterTask {
+        store,
+        registry,
+        submissions_rx,
+        waiting: Vec::new(),
+        evidence_rx,
+        waiting_evidence: Vec::new(),
+        failing_since: None,
+    };
+    (Writer { submissions_tx, room, evidence_tx, evidence_room }, task)
 }
 
 impl WriterTask {
@@ -112,13 +157,14 @@ impl WriterTask {
         let mut changed_rx = self.registry.subscribe();
         loop {
             changed_rx.mark_unchanged();
-            if !self.waiting.is_empty() || self.registry.n_unwritten() > 0 {
+            if self.is_anything_waiting() {
                 return !stop.is_cancelled();
             }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return false,
                 Some(submission) = self.submissions_rx.recv() => self.waiting.push(submission),
+                Some(seen) = self.evidence_rx.recv() => self.waiting_evidence.push(seen),
                 // The registry lives as long as we do.
                 _changed = changed_rx.changed() => {}
             }
@@ -127,33 +173,63 @@ impl WriterTask {
 
     /// Lets a batch grow until its time has come or it is full.
     async fn gather_until(&mut self, at: Instant, stop: &CancellationToken) {
-        while n_rows(&self.waiting) < BATCH_ROWS && self.registry.n_unwritten() < BATCH_ROWS {
+        while !self.is_batch_full() {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Some(submission) = self.submissions_rx.recv() => self.waiting.push(submission),
+                Some(seen) = self.evidence_rx.recv() => self.waiting_evidence.push(seen),
                 () = sleep_until(at) => return,
             }
         }
     }
 
-    /// Writes one batch, then publishes and acknowledges it. After a failure everything is as before.
-    async fn write(&mut self) -> Result<(), StoreError> {
+    fn is_anything_waiting(&self) -> bool {
+        !self.waiting.is_empty() || !self.waiting_evidence.is_empty() || self.registry.n_unwritten() > 0
+    }
+
+    fn is_batch_full(&self) -> bool {
+        n_rows(&self.waiting) >= BATCH_ROWS
+            || n_bytes(&self.waiting_evidence) >= BATCH_EVIDENCE
+            || self.registry.n_unwritten() >= BATCH_ROWS
+    }
+
+    /// Takes more out of the queues while a batch has room for it.
+    fn fill(&mut self) {
         while n_rows(&self.waiting) < BATCH_ROWS
             && let Ok(submission) = self.submissions_rx.try_recv()
         {
             self.waiting.push(submission);
         }
-        let n_batch = first_rows(&self.waiting, BATCH_ROWS);
+        while n_bytes(&self.waiting_evidence) < BATCH_EVIDENCE
+            && let Ok(seen) = self.evidence_rx.try_recv()
+        {
+            self.waiting_evidence.push(seen);
+        }
+    }
+
+    /// Writes one batch, then publishes and acknowledges it. After a failure everything is as before.
+    async fn write(&mut self) -> Result<(), StoreError> {
+        self.fill();
+        let sizes = self.waiting.iter().map(|submission| submission.reports.reports.reports.len());
+        let n_batch = first_within(sizes, BATCH_ROWS);
+        let weights = self.waiting_evidence.iter().map(|seen| weight(&seen.record));
+        let n_evidence = first_within(weights, BATCH_EVIDENCE);
         let reports: Vec<_> =
             self.waiting.iter().take(n_batch).map(|submission| submission.reports.clone()).collect();
+        let evidence: Vec<_> =
+            self.waiting_evidence.iter().take(n_evidence).map(|seen| seen.record.clone()).collect();
         let statuses = self.registry.take_unwritten(BATCH_ROWS);
         let started = Instant::now();
-        match self.store.write_batch(&reports, &statuses, SystemTime::now()).await {
-            Ok(committed) => {
+        let batch = Batch { reports: &reports, evidence: &evidence, statuses: &statuses };
+        match self.store.write_batch(batch, SystemTime::now()).await {
+            Ok(written) => {
                 telemetry::status_batch(started.elapsed());
-                for (submission, committed) in self.waiting.drain(..n_batch).zip(committed) {
+                for (submission, committed) in self.waiting.drain(..n_batch).zip(written.reports) {
                     acknowledge(&self.registry, &submission, committed);
+                }
+                for (seen, is_written) in self.waiting_evidence.drain(..n_evidence).zip(written.evidence) {
+                    acknowledge_evidence(&seen, is_written);
                 }
                 self.recovered();
                 Ok(())
@@ -185,11 +261,14 @@ impl WriterTask {
         let mut n_failed = 0;
         // Nobody submits any more: sessions have ended.
         self.submissions_rx.close();
-        while !self.waiting.is_empty() || !self.submissions_rx.is_empty() || self.registry.n_unwritten() > 0 {
+        self.evidence_rx.close();
+        while self.is_anything_waiting() || !self.submissions_rx.is_empty() || !self.evidence_rx.is_empty() {
             if self.write().await.is_err() {
                 n_failed += 1;
                 if n_failed == LAST_ATTEMPTS {
-                    warn!("last statuses not written; reports stay with their agents and will come again");
+                    warn!(
+                        "last statuses not written; reports and evidence stay with their agents and will come again"
+                    );
                     return;
                 }
             }
@@ -220,19 +299,36 @@ fn acknowledge(registry: &Registry, submission: &Submission, committed: Option<C
     });
 }
 
+fn acknowledge_evidence(seen: &Seen, is_written: bool) {
+    // Else the agent was removed in between; its session is ending.
+    let committed = is_written.then(|| seen.record.evaluation());
+    if is_written {
+        telemetry::evidence_committed(seen.record.follows());
+    }
+    seen.outbound.with(|slots| slots.finish_evidence(committed, std::time::Instant::now()));
+}
+
 fn n_rows(submissions: &[Submission]) -> usize {
     submissions.iter().map(|submission| submission.reports.reports.reports.len()).sum()
 }
 
-/// How many submissions, from the first, make a batch of about `max` rows; at least one.
-fn first_rows(submissions: &[Submission], max: usize) -> usize {
-    let mut n_rows = 0;
-    let is_within = |submission: &&Submission| {
-        let fits = n_rows < max;
-        n_rows += submission.reports.reports.reports.len();
+fn n_bytes(waiting: &[Seen]) -> usize {
+    waiting.iter().map(|seen| weight(&seen.record)).sum()
+}
+
+fn weight(record: &EvidenceRecord) -> usize {
+    record.n_bytes().max(LEAST_EVIDENCE)
+}
+
+/// How many, from the first, make a batch of about `max`; at least one if there is any.
+fn first_within(sizes: impl Iterator<Item = usize>, max: usize) -> usize {
+    let mut total = 0;
+    let is_within = |size: &usize| {
+        let fits = total < max;
+        total += size;
         fits
     };
-    submissions.iter().take_while(is_within).count()
+    sizes.take_while(is_within).count()
 }
 
 #[cfg(test)]
@@ -283,15 +379,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_batch_takes_as_many_as_make_it_full() {
-        let room = Arc::new(Semaphore::new(100));
-        let submission = |n_records| Submission {
-            reports: AgentReports { agent_id: AgentId::from_uuid(Uuid::nil()), reports: batch(n_records) },
-            outbound: Arc::new(Outbound::default()),
-            _room: Arc::clone(&room).try_acquire_owned().unwrap(),
-        };
-        let submissions = [submission(3), submission(3), submission(3)];
-        assert_eq!([1, 3, 4, 6, 7, 100].map(|max| first_rows(&submissions, max)), [1, 1, 2, 2, 3, 3]);
-        assert_eq!(first_rows(&[], 5), 0);
+    async fn evidence_that_waits_is_bounded_in_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("landmark.db")).await.unwrap();
+        let (writer, task) = new(store, Registry::new(Agents::default(), None));
+        let agent_id = AgentId::from_uuid(Uuid::nil());
+        let outbound = Arc::new(Outbound::default());
+        let evidence = crate::store::evidence::tests::evidence(1, Location::Unknown);
+        let record = EvidenceRecord::new(agent_id, &evidence);
+        assert!(record.n_bytes() < LEAST_EVIDENCE);
+        for _ in 0..WAITING_EVIDENCE / LEAST_EVIDENCE {
+            writer.submit_evidence(record.clone(), &outbound).unwrap();
+        }
+        assert!(writer.submit_evidence(record, &outbound).is_err());
+        let stop = CancellationToken::new();
+        stop.cancel();
+        task.run(stop).await;
+        assert_eq!(writer.evidence_room.available_permits(), WAITING_EVIDENCE, "nobody's evidence goes");
+    }
+
+    #[test]
+    fn a_batch_takes_as_many_as_make_it_full() {
+        let sizes = [3, 3, 3];
+        let first = |max| first_within(sizes.into_iter(), max);
+        assert_eq!([1, 3, 4, 6, 7, 100].map(first), [1, 1, 2, 2, 3, 3]);
+        assert_eq!(first_within([].into_iter(), 5), 0);
     }
 }

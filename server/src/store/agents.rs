@@ -51,7 +51,7 @@ impl Store {
         .await
     }
 
-    /// Removes an agent and its history; its id stays, to be refused. False if it is not enrolled.
+    /// Removes an agent, its history and its evidence; its id stays, to be refused. False if it is not enrolled.
     ///
     /// # Errors
     /// The store failed: the agent is still there.
@@ -66,9 +66,11 @@ impl Store {
                     .execute(&mut *connection)
                     .await
                     .map_err(doing)?;
-            for statement in
-                ["DELETE FROM history WHERE agent_id = $1", "DELETE FROM outbox WHERE agent_id = $1"]
-            {
+            for statement in [
+                "DELETE FROM history WHERE agent_id = $1",
+                "DELETE FROM agent_evidence WHERE agent_id = $1",
+                "DELETE FROM outbox WHERE agent_id = $1",
+            ] {
                 sqlx::query(statement).bind(&id).execute(&mut *connection).await.map_err(doing)?;
             }
             Ok(updated.rows_affected() > 0)

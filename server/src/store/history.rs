@@ -11,6 +11,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::agents::encoded::{report_from_row, report_to_row};
 use super::agents::{count_from_row, count_to_row, write_status};
+use super::evidence::{self, EvidenceRecord};
 use super::{Store, StoreError, time_from_row, time_to_row};
 use crate::fleet::{Agent, Reported};
 
@@ -26,6 +27,26 @@ pub struct AgentReports {
     pub agent_id: AgentId,
     /// As it sent them.
     pub reports: LocationReports,
+}
+
+/// What is written together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Batch<'a> {
+    /// Records of agents' histories.
+    pub reports: &'a [AgentReports],
+    /// What agents saw.
+    pub evidence: &'a [EvidenceRecord],
+    /// Agents whose status changed.
+    pub statuses: &'a [Arc<Agent>],
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// In the order of the reports; `None` for those of an agent that is not enrolled, which are not written.
+    pub reports: Vec<Option<Committed>>,
+    /// In the order of the evidence; false for what is of an agent that is not enrolled, which is not written.
+    pub evidence: Vec<bool>,
 }
 
 /// How far an outbox is on disk.
@@ -46,21 +67,19 @@ pub struct Committed {
 }
 
 impl Store {
-    /// Writes a batch, all of it or nothing. The answers stand in the order of the reports; those of an agent that is
-    /// not enrolled are not written and have none.
+    /// Writes a batch, all of it or nothing.
     ///
     /// # Errors
     /// The store failed: nothing was written.
-    pub(crate) async fn write_batch(
-        &self,
-        reports: &[AgentReports],
-        statuses: &[Arc<Agent>],
-        now: SystemTime,
-    ) -> Result<Vec<Option<Committed>>, StoreError> {
+    pub(crate) async fn write_batch(&self, batch: Batch<'_>, now: SystemTime) -> Result<Written, StoreError> {
+        let Batch { reports, evidence, statuses } = batch;
         self.write(async |connection| {
-            let mut committed = Vec::with_capacity(reports.len());
+            let mut written = Written::default();
             for reports in reports {
-                committed.push(append(connection, reports, now).await?);
+                written.reports.push(append(connection, reports, now).await?);
+            }
+            for record in evidence {
+                written.evidence.push(evidence::append(connection, record, now).await?);
             }
             // Rows in the order of their keys touch each page once.
             let mut statuses: Vec<_> = statuses.iter().collect();
@@ -68,7 +87,7 @@ impl Store {
             for agent in statuses {
                 write_status(connection, agent).await?;
             }
-            Ok(committed)
+            Ok(written)
         })
         .await
     }

@@ -21,7 +21,7 @@ fn conversation(now: Instant) -> Conversation {
         tuning: Tuning::default(),
         next_sequence: Sequence::new(5),
         up_to_date: true,
-        wants_evidence: false,
+        wants_evidence: true,
     };
     Conversation::new(&welcome, Sequence::new(5), Memory::default(), now, share())
 }
@@ -52,6 +52,7 @@ fn said(conversation: &mut Conversation, reports_until: u64, now: Instant) -> Ve
                 conversation.sent_batch(from, until);
                 format!("reports {from} to {until}")
             }
+            Say::Evidence => "evidence".into(),
             Say::Message(AgentMessage::AssignmentResult(AssignmentResult { push_id, outcome, .. })) => {
                 let outcome = match outcome {
                     AssignmentOutcome::Applying => "applying",
@@ -192,4 +193,82 @@ fn the_agent_says_goodbye_after_everything_else() {
         said(&mut conversation, 6, now),
         ["enforcement internal", "reports 5 to 6", "goodbye stopping"]
     );
+}
+
+fn evidence_ack(evaluation: u64) -> ServerMessage {
+    ServerMessage::EvidenceAck { evaluation: EvaluationId::new(evaluation) }
+}
+
+#[test]
+fn evidence_is_sent_one_at_a_time_and_again_when_it_is_not_acknowledged() {
+    let now = Instant::now();
+    let mut conversation = conversation(now);
+    let next = |conversation: &mut Conversation, now| conversation.next(Sequence::new(5), now, share());
+    assert_eq!(next(&mut conversation, now), None);
+    conversation.has_evidence(true);
+    assert_eq!(next(&mut conversation, now), Some(Say::Evidence));
+    conversation.sent_evidence(EvaluationId::new(3), now);
+    assert_eq!(next(&mut conversation, now), None, "one is under way");
+    assert_eq!(conversation.receive(evidence_ack(2), now, share()), Some(Demand::Seen(EvaluationId::new(2))));
+    assert_eq!(next(&mut conversation, now), None, "that was another");
+    assert_eq!(conversation.receive(evidence_ack(3), now, share()), Some(Demand::Seen(EvaluationId::new(3))));
+    assert_eq!(next(&mut conversation, now), Some(Say::Evidence));
+    conversation.sent_evidence(EvaluationId::new(4), now);
+    assert_eq!(conversation.wake_at(Sequence::new(5)), now + EVIDENCE_AGAIN);
+    assert_eq!(next(&mut conversation, now + EVIDENCE_AGAIN), Some(Say::Evidence), "the server had no room");
+    conversation.has_evidence(false);
+    assert_eq!(next(&mut conversation, now + EVIDENCE_AGAIN), None);
+}
+
+#[test]
+fn a_server_that_wants_no_evidence_gets_none() {
+    let now = Instant::now();
+    let welcome = Welcome {
+        epoch: Epoch::new(1),
+        server_time: SystemTime::UNIX_EPOCH,
+        tuning: Tuning::default(),
+        next_sequence: Sequence::new(5),
+        up_to_date: true,
+        wants_evidence: false,
+    };
+    let mut conversation = Conversation::new(&welcome, Sequence::new(5), Memory::default(), now, share());
+    conversation.has_evidence(true);
+    assert_eq!(conversation.next(Sequence::new(5), now, share()), None);
+}
+
+#[test]
+fn a_changed_network_is_tested_before_anything_else_is_said() {
+    let now = Instant::now();
+    let mut conversation = conversation(now);
+    conversation.enforced(status(Location::Internal));
+    conversation.doubt_way(now);
+    assert_eq!(conversation.overdue(now), None);
+    assert_eq!(said(&mut conversation, 5, now), ["heartbeat", "enforcement internal"]);
+    let limit = now + Duration::from_secs(1);
+    assert_eq!(conversation.wake_at(Sequence::new(5)), limit);
+    let answer = ServerMessage::HeartbeatAck { server_time: SystemTime::UNIX_EPOCH };
+    conversation.receive(answer, now, share());
+    assert_eq!(conversation.overdue(limit), None);
+    conversation.doubt_way(limit);
+    conversation.overdue(limit);
+    assert_eq!(said(&mut conversation, 5, limit), ["heartbeat"]);
+    let End::Closed(why) = conversation.overdue(limit + Duration::from_secs(1)).unwrap() else { panic!() };
+    assert_eq!(why, "no answer within 1 s after the network changed");
+}
+
+#[test]
+fn a_sweep_is_said_once_and_the_newest_replaces_the_one_before() {
+    let now = Instant::now();
+    let mut conversation = conversation(now);
+    let report = |revision| {
+        let held = offer(revision, &settings(&["a"])).offered;
+        SweepReport { held, age: Duration::ZERO, results: Vec::new() }
+    };
+    conversation.swept(report(1));
+    conversation.swept(report(2));
+    let said = conversation.next(Sequence::new(5), now, share());
+    assert_eq!(said, Some(Say::Message(AgentMessage::SweepReport(report(2)))));
+    assert_eq!(conversation.next(Sequence::new(5), now, share()), None);
+    let asked = conversation.receive(ServerMessage::SweepNow { spread: Duration::from_secs(10) }, now, share());
+    assert_eq!(asked, Some(Demand::Sweep(Duration::from_secs(5))));
 }

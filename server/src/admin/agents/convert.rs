@@ -1,5 +1,6 @@
 //! Agents on the wire, and the wishes about them.
 
+use landmark_proto::convert::evidence as convert_evidence;
 use landmark_proto::convert::fleet::agent::{enforcement_to_wire, facts_to_wire};
 use landmark_proto::convert::fleet::assignment::rejection_to_wire;
 use landmark_proto::convert::location::{
@@ -12,6 +13,7 @@ use landmark_proto::wire;
 
 use crate::admin::error::AdminError;
 use crate::fleet::{Agent, AgentFilter, AgentKey, AgentView, AssignmentState, Reported};
+use crate::store::StoredEvidence;
 
 /// Longer than any id or host name.
 const MAX_TEXT: usize = 255;
@@ -40,7 +42,7 @@ pub(super) fn agent_to_wire(AgentView { agent, state }: &AgentView) -> wire::Age
 }
 
 /// All that is known of one.
-pub(super) fn detail_to_wire(view: &AgentView, history: &[Reported]) -> wire::AgentDetail {
+pub(super) fn detail_to_wire(view: &AgentView, history: &[Reported], n_flips: u32) -> wire::AgentDetail {
     let agent: &Agent = &view.agent;
     // A refusal of an assignment that is not in force any more explains nothing.
     let refused = agent.refused.as_ref().filter(|_| view.state == AssignmentState::Rejected);
@@ -52,7 +54,7 @@ pub(super) fn detail_to_wire(view: &AgentView, history: &[Reported]) -> wire::Ag
         certificate_expires_at: Some(timestamp_to_wire(agent.certificate_expires_at)),
         history: history.iter().map(reported_to_wire).collect(),
         n_history_lost: agent.n_history_lost,
-        n_flips_last_hour: 0,
+        n_flips_last_hour: n_flips,
     }
 }
 
@@ -60,6 +62,16 @@ fn reported_to_wire(Reported { report, received_at }: &Reported) -> wire::Locati
     wire::LocationHistory {
         report: Some(report_to_wire(report)),
         received_at: Some(timestamp_to_wire(*received_at)),
+    }
+}
+
+/// What an agent saw.
+pub(super) fn evidence_to_wire(stored: &StoredEvidence) -> wire::AgentEvidence {
+    let StoredEvidence { evidence, received_at, follows } = stored;
+    wire::AgentEvidence {
+        evidence: Some(convert_evidence::to_wire(evidence)),
+        received_at: Some(timestamp_to_wire(*received_at)),
+        follows: *follows,
     }
 }
 

@@ -6,6 +6,7 @@ mod assignments;
 mod contexts;
 mod draft;
 mod edits;
+mod health;
 mod location;
 mod names;
 mod servers;

@@ -4,6 +4,8 @@ pub(crate) mod advice;
 pub(crate) mod agents;
 pub(crate) mod assignments;
 pub(crate) mod changes;
+pub(crate) mod evidence;
+pub(crate) mod health;
 pub(crate) mod names;
 pub(crate) mod plain;
 pub(crate) mod settings;

@@ -9,6 +9,8 @@ pub(crate) mod assignment;
 pub(crate) mod basis;
 pub(crate) mod change;
 pub(crate) mod draft;
+pub(crate) mod evidence;
+pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod progress;
 pub(crate) mod token;

@@ -183,3 +183,39 @@ fn the_reader_is_late_from_the_first_thing_it_does_not_take() {
     slots.take(start + LATER * 3);
     assert_eq!(slots.waiting_since(), None);
 }
+
+#[test]
+fn evidence_is_acknowledged_once_and_one_at_a_time() {
+    let now = Instant::now();
+    let mut slots = welcomed(now);
+    assert!(slots.begin_evidence());
+    assert!(!slots.begin_evidence(), "one is under way");
+    slots.finish_evidence(None, now);
+    assert!(matches!(slots.take(now), Next::Nothing), "what was not committed is not acknowledged");
+    assert!(slots.begin_evidence());
+    slots.finish_evidence(Some(EvaluationId::new(7)), now);
+    assert_eq!(slots.waiting_since(), Some(now));
+    let next = slots.take(now);
+    assert!(
+        matches!(next, Next::Message(ServerMessage::EvidenceAck { evaluation }) if evaluation.get() == 7),
+        "{next:?}"
+    );
+    assert!(matches!(slots.take(now), Next::Nothing));
+}
+
+#[test]
+fn the_last_wish_for_a_sweep_counts_and_an_end_takes_it_back() {
+    let now = Instant::now();
+    let mut slots = welcomed(now);
+    slots.sweep(LATER, now);
+    slots.sweep(LATER * 2, now);
+    let next = slots.take(now);
+    assert!(
+        matches!(next, Next::Message(ServerMessage::SweepNow { spread }) if spread == LATER * 2),
+        "{next:?}"
+    );
+    assert_eq!(slots.waiting_since(), None);
+    slots.sweep(LATER, now);
+    slots.end(End::Drained, None, now);
+    assert!(matches!(slots.take(now), Next::End(End::Drained)));
+}

@@ -6,6 +6,7 @@ use landmark_proto::message::{EnforcementState, EnforcementStatus, Rejection, Re
 use landmark_proto::violation::{Path, Violations};
 use tempfile::TempDir;
 
+use super::super::Batch;
 use super::super::tokens::Candidate;
 use super::*;
 use crate::fleet::Refused;
@@ -86,7 +87,9 @@ async fn every_field_of_a_status_is_read_as_it_was_written() {
         }),
         ..fresh
     };
-    place.store.write_batch(&[], &[Arc::new(agent.clone())], at(6)).await.unwrap();
+    let statuses = [Arc::new(agent.clone())];
+    let batch = Batch { statuses: &statuses, ..Batch::default() };
+    place.store.write_batch(batch, at(6)).await.unwrap();
     let place = place.reopened().await;
     assert_eq!(place.store.load_agents().await.unwrap().enrolled, [agent]);
 }

@@ -42,7 +42,8 @@ impl Place {
     }
 
     async fn append_at(&self, batch: AgentReports, now: SystemTime) -> Committed {
-        self.store.write_batch(&[batch], &[], now).await.unwrap().remove(0).unwrap()
+        let batch = Batch { reports: &[batch], ..Batch::default() };
+        self.store.write_batch(batch, now).await.unwrap().reports.remove(0).unwrap()
     }
 
     /// The numbers of the kept records, oldest first.
@@ -108,7 +109,8 @@ async fn an_unknown_agent_has_no_answer_and_does_not_spoil_the_batch() {
     let agent_id = place.enroll("a").await;
     let stranger = AgentId::from_uuid(Uuid::from_u128(9));
     let reports = [batch(stranger, 1, 0..1), batch(agent_id, 1, 0..1)];
-    let committed = place.store.write_batch(&reports, &[], at(0)).await.unwrap();
+    let batch = Batch { reports: &reports, ..Batch::default() };
+    let committed = place.store.write_batch(batch, at(0)).await.unwrap().reports;
     assert_eq!(committed.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
 }
 

@@ -11,6 +11,7 @@ Examples:
   landmarkctl agents list --location external   who is outside
   landmarkctl agents list --rejected            who refused the present assignment
   landmarkctl agents show web-1                 why, since when, what came before
+  landmarkctl agents explain web-1              what it tried, and what became of that
   landmarkctl agents watch --online             changes as they happen
   landmarkctl agents list --json | jq '.agents[].host_name'
 
@@ -25,6 +26,14 @@ pub(crate) enum Agents {
     Show {
         /// Host name, id, or the beginning of an id
         agent: String,
+    },
+    /// Why an agent is where it is: what it saw when its location changed, or when it was asked to look
+    Explain {
+        /// Host name, id, or the beginning of an id
+        agent: String,
+        /// So many evaluations, the newest
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+        last: u32,
     },
     /// The present state, then every change, until Ctrl-C
     Watch(Filter),

@@ -27,6 +27,13 @@ pub(crate) enum Servers {
         assigned: bool,
     },
 
+    /// Which of the assigned servers answer whom, and what happens without each
+    Health {
+        /// Let all agents that are online try them now
+        #[arg(long)]
+        refresh: bool,
+    },
+
     /// Add reference servers; a host that is on the list already gets the ports added
     Add(Add),
 

@@ -14,6 +14,8 @@ use crate::view::assignment::{Assigned, Assignment, AssignmentDetail};
 use crate::view::basis::Location;
 use crate::view::change::Diff;
 use crate::view::draft::Draft;
+use crate::view::evidence::AgentEvidence;
+use crate::view::health::{Health, SweepAsked};
 use crate::view::info::Info;
 use crate::view::progress::Progress;
 use crate::view::token::{NewToken, Token};
@@ -146,6 +148,12 @@ impl Client {
         Ok(self.call(async |admin| admin.get_agent(request).await).await?.into())
     }
 
+    /// The newest records.
+    pub(crate) async fn evidence(&mut self, agent: &str, last: u32) -> Result<AgentEvidence, CallError> {
+        let request = self.request(wire::ListAgentEvidenceRequest { agent: agent.to_owned(), last });
+        Ok(self.call(async |admin| admin.list_agent_evidence(request).await).await?.into())
+    }
+
     pub(crate) async fn watch_agents(
         &mut self,
         filter: &AgentFilter,
@@ -162,6 +170,18 @@ impl Client {
         let wire::RecheckAgentsResponse { n_asked, n_offline } =
             self.call(async |admin| admin.recheck_agents(request).await).await?;
         Ok((n_asked, n_offline))
+    }
+
+    /// The reference servers of the present assignment, as the fleet sees them.
+    pub(crate) async fn health(&mut self) -> Result<Health, CallError> {
+        let request = self.request(wire::GetReferenceServerHealthRequest {});
+        Ok(self.call(async |admin| admin.get_reference_server_health(request).await).await?.into())
+    }
+
+    /// All that are online, over a time that the server chooses.
+    pub(crate) async fn sweep(&mut self) -> Result<SweepAsked, CallError> {
+        let request = self.request(wire::SweepReferenceServersRequest { spread: None });
+        Ok(self.call(async |admin| admin.sweep_reference_servers(request).await).await?.into())
     }
 
     /// The removed agent's id and host name.

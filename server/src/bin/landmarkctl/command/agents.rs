@@ -9,6 +9,7 @@ use crate::cli::agents::{Agents, Filter};
 use crate::client::CallError;
 use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::agents::{event_line, sheet, table};
+use crate::render::evidence;
 use crate::render::names::Names;
 use crate::render::table::Layout;
 use crate::view::agent::{Agent, AgentEvent, Connection};
@@ -32,6 +33,7 @@ pub(super) async fn run(run: &Run, command: Agents) -> Result<Exit, Failure> {
     match command {
         Agents::List(filter) => list(run, &filter).await,
         Agents::Show { agent } => show(run, &agent).await,
+        Agents::Explain { agent, last } => explain(run, &agent, last).await,
         Agents::Watch(filter) => watch(run, &filter).await,
         Agents::Recheck { agents, all } => recheck(run, &agents, all).await,
         Agents::Remove { agent, yes } => remove(run, &agent, yes).await,
@@ -116,6 +118,17 @@ async fn show(run: &Run, agent: &str) -> Result<Exit, Failure> {
     let detail = client.agent(agent).await;
     let detail = detail.map_err(|error| refused("show the agent", error, &named(agent)))?;
     run.out.result(&detail, || sheet(&detail, &run.out.paper()))?;
+    Ok(Exit::Done)
+}
+
+async fn explain(run: &Run, agent: &str, last: u32) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let evidence = client.evidence(agent, last).await;
+    let evidence = evidence.map_err(|error| refused("explain the agent", error, &named(agent)))?;
+    run.out.result(&evidence, || evidence::evidence(&evidence, &run.out.paper()))?;
+    if evidence.evaluations.is_empty() {
+        run.out.remark(evidence::empty(&evidence));
+    }
     Ok(Exit::Done)
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::edits::{self, Save};
-use super::{Run, sheets};
+use super::{Run, health, sheets};
 use crate::cli::servers::{Add, Edit as EditArguments, Etag, Move, Place, Servers};
 use crate::client::{Client, Edit, Entry};
 use crate::errors::{Exit, Failure, Origins, refused};
@@ -20,6 +20,7 @@ pub(super) async fn run(run: &Run, command: Servers) -> Result<Exit, Failure> {
     match command {
         Servers::List { assigned: false } => list(run).await,
         Servers::List { assigned: true } => list_assigned(run).await,
+        Servers::Health { refresh } => health::run(run, refresh).await,
         Servers::Add(arguments) => add(run, arguments).await,
         Servers::Edit(arguments) => edit(run, arguments).await,
         Servers::Move(arguments) => move_to(run, arguments).await,
