@@ -6,4 +6,4 @@ pub mod diff;
 pub mod edit;
 
 pub use self::diff::{Change, ChangeKind, diff};
-pub use self::edit::{Edit, MaxServers, apply};
+pub use self::edit::{Edit, MaxServers, NewRules, apply};
