@@ -78,7 +78,7 @@ pub fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
     let service = service::Service {
         started_at: SystemTime::now(),
         authority_pin,
-        drafts: drafts::Drafts { store: store.clone(), max_servers },
+        drafts: drafts::Drafts { store: store.clone(), max_servers, resolver: drafts::Resolver::default() },
         assignments: assignments::Assignments { store: store.clone(), handle: assignments.clone() },
         tokens: tokens::Tokens { store: store.clone(), authority_pin, enrollment },
         agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },

@@ -8,6 +8,7 @@ use landmark_proto::revision::Revision;
 use landmark_proto::violation::{Path, Violations};
 use landmark_proto::wire;
 
+use crate::settings::lint::Finding;
 use crate::settings::{Change, ChangeKind};
 use crate::store::assignments::{InvalidNote, Note, Stored, Summary};
 use crate::store::drafts::Draft;
@@ -78,4 +79,12 @@ fn change_to_wire(change: Change) -> wire::Change {
 
 pub(super) fn note_from_wire(note: &str) -> Result<Note, Violations> {
     Note::new(note).map_err(|error: InvalidNote| Violations::one(&Path::root().field("note"), error))
+}
+
+pub(super) fn findings_to_wire(findings: Vec<Finding>) -> wire::LintDraftResponse {
+    let findings = findings.into_iter().map(|finding| {
+        let Finding { code, path, message, remedy } = finding;
+        wire::LintFinding { code: code.to_owned(), path, message, remedy }
+    });
+    wire::LintDraftResponse { findings: findings.collect() }
 }
