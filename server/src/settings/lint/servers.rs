@@ -12,6 +12,8 @@ use super::{Facts, Finding, Resolution, names};
 /// Where captive portals answer for every address (RFC 8952, section 1, tells how: by intercepting HTTP and TLS).
 const PLAIN_WEB: u16 = 80;
 const WEB: u16 = 443;
+/// Where TLS is spoken at once, so that a key can be pinned (IANA service names and port numbers; 8443 by custom).
+const TLS: [u16; 10] = [WEB, 465, 636, 853, 990, 993, 995, 3269, 5986, 8443];
 /// A certificate that ends within this many days is told: a month leaves time for a rotation.
 const CERTIFICATE_DAYS: i64 = 30;
 
@@ -74,8 +76,9 @@ fn shared_network(server: &ReferenceServer) -> Option<Finding> {
     let message = format!(
         "{host} is in the network of {whose}: whatever has that address there makes an agent internal"
     );
-    let port = server.ports.as_slice().first().map_or(WEB, |port| port.get());
-    Some(finding("home_range_address", server, message, pin(host, port)))
+    let tls = server.ports.as_slice().iter().map(|port| port.get()).find(|port| TLS.contains(port));
+    let remedy = tls.map_or_else(|| remove(host), |port| pin(host, port));
+    Some(finding("home_range_address", server, message, remedy))
 }
 
 /// A pin does not help here: it is the right server that answers from outside too.

@@ -171,7 +171,8 @@ fn findings_say_why_and_what_to_do() {
     let bad = settings(
         true,
         &[
-            "192.168.0.5:8443",
+            "192.168.0.5:22,8443",
+            "10.0.0.138:22",
             "intranet.example:443,80",
             "10.1.1.5:80!",
             "[2a00::1]:443",
