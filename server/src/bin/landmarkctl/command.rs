@@ -6,6 +6,8 @@ mod assignments;
 mod contexts;
 mod draft;
 mod edits;
+mod gateways;
+mod lint;
 mod location;
 mod names;
 mod servers;
@@ -79,6 +81,7 @@ async fn dispatch(run: &Run, command: Command) -> Result<Exit, Failure> {
         Command::Agents(command) => agents::run(run, command).await,
         Command::Tokens(command) => tokens::run(run, command).await,
         Command::Location(command) => location::run(run, command).await,
+        Command::Gateways(command) => gateways::run(run, command).await,
         Command::Server(Server::Info) => info(run).await,
         Command::Context(command) => contexts::run(run, command),
         Command::Completion { shell } => shell::completion(&run.out, shell),

@@ -3,7 +3,9 @@
 pub(crate) mod advice;
 pub(crate) mod agents;
 pub(crate) mod assignments;
+pub(crate) mod certificate;
 pub(crate) mod changes;
+pub(crate) mod findings;
 pub(crate) mod names;
 pub(crate) mod plain;
 pub(crate) mod settings;

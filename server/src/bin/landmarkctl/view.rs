@@ -7,10 +7,13 @@
 pub(crate) mod agent;
 pub(crate) mod assignment;
 pub(crate) mod basis;
+pub(crate) mod certificate;
 pub(crate) mod change;
 pub(crate) mod draft;
+pub(crate) mod finding;
 pub(crate) mod info;
 pub(crate) mod progress;
+pub(crate) mod rules;
 pub(crate) mod token;
 
 use jiff::{SignedDuration, Timestamp};
