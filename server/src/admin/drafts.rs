@@ -1,5 +1,6 @@
 //! Calls about the draft.
 
+mod reached;
 mod resolver;
 
 use std::time::SystemTime;
@@ -10,11 +11,13 @@ use tracing::info;
 
 use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire, findings_to_wire};
 use super::error::AdminError;
+use crate::fleet::Fleet;
 use crate::settings::lint::{self, Facts};
 use crate::settings::{self, MaxServers};
 use crate::store::drafts::{Author, Changed, Etag};
 use crate::store::{Store, StoreError};
 
+use self::reached::reached;
 pub(super) use self::resolver::Resolver;
 
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub(super) struct Drafts {
     pub(super) store: Store,
     pub(super) max_servers: MaxServers,
     pub(super) resolver: Resolver,
+    pub(super) fleet: Fleet,
 }
 
 impl Drafts {
@@ -75,7 +79,8 @@ impl Drafts {
     pub(super) async fn lint(&self) -> Result<wire::LintDraftResponse, AdminError> {
         let settings = self.store.draft().await?.settings;
         let names = self.resolver.resolve(lint::names(&settings.reference_servers)).await;
-        let facts = Facts { names, health: Vec::new() };
+        let health = reached(&self.fleet.health().await?, SystemTime::now());
+        let facts = Facts { names, health };
         Ok(findings_to_wire(settings::lint(&settings, &facts)))
     }
 }
