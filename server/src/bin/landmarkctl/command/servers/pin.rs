@@ -46,7 +46,7 @@ pub(super) async fn pin(run: &Run, arguments: Pin) -> Result<Exit, Failure> {
     let wanted = wanted(&targets)?;
     let mut looked = Vec::new();
     let mut certificates = Vec::new();
-    let mut failure = Failure::new(Exit::Unreachable, "no key was seen");
+    let mut failure = Failure::new(Exit::Unreachable, "no key was seen of these; nothing was saved");
     let n_wanted = wanted.len();
     for one in wanted {
         match peer::look(&one.host, one.port).await {
