@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use landmark_proto::pin::SpkiPin;
+use rcgen::PublicKeyData as _;
 use rustix::process::Signal;
 
 use super::{Kind, ReferenceServer, in_system_folders, installed};

@@ -96,7 +96,7 @@ fn every_rule_finds_what_it_is_there_for_and_nothing_beside_it() {
         (settings(true, &["10.1.1.5:22"]), nothing(), &["single_server"]),
         (with("127.0.0.1:22"), nothing(), &["own_machine [127.0.0.1]"]),
         (with("::1:22"), nothing(), &["own_machine [::1]"]),
-        (with("db.localhost:22"), nothing(), &["own_machine [db.localhost]"]),
+        (with("db.localhost:80"), nothing(), &["own_machine [db.localhost]"]),
         (with("192.168.178.5:22"), nothing(), &["home_range_address [192.168.178.5]"]),
         (with("192.168.178.5:8443!"), nothing(), &[]),
         (with("fe80::5%eth0:22"), nothing(), &["home_range_address [fe80::5%eth0]"]),
@@ -196,6 +196,9 @@ fn findings_say_why_and_what_to_do() {
     home_range_address reference_servers.servers[192.168.0.5]
       192.168.0.5 is in the network of home routers (D-Link, Netgear, TP-Link, Vodafone): whatever has that address there makes an agent internal
       landmarkctl servers pin 192.168.0.5:8443 --add
+    home_range_address reference_servers.servers[10.0.0.138]
+      10.0.0.138 is in the network of home routers (Xfinity gateways): whatever has that address there makes an agent internal
+      landmarkctl servers remove 10.0.0.138
     name_resolves_publicly reference_servers.servers[intranet.example]
       intranet.example resolves to the public address 8.8.8.8: unless a firewall keeps it from answering the internet, agents are internal everywhere
       landmarkctl servers edit intranet.example --host 10.1.1.9
