@@ -52,7 +52,10 @@ async fn a_dead_server_shows_and_so_does_the_one_on_which_all_depend() -> Result
         ensure!((&first["n_reached"], &first["n_depend"]) == (&json!(0), &json!(0)), "{first}");
         ensure!(first["ports"][0]["failures"] == json!([{ "outcome": "refused", "n_agents": 2 }]), "{first}");
         ensure!((&second["n_reached"], &second["n_depend"]) == (&json!(2), &json!(2)), "{second}");
-        ensure!(second["ports"][0]["n_answered"] == 2 && second["ports"][0]["median_ms"].is_u64(), "{second}");
+        ensure!(
+            second["ports"][0]["n_answered"] == 2 && second["ports"][0]["median_ms"].is_u64(),
+            "{second}"
+        );
         ensure!(health["n_agents_external"] == 0, "{health}");
 
         // A sweep is a connection without a byte, and changes nobody's location.

@@ -40,7 +40,11 @@ async fn evidence_that_is_not_acknowledged_is_sent_again_in_the_next_session() {
     assert_eq!(session.until(evidence).await, first, "what the server may have lost comes again, and first");
     session.say(ServerMessage::EvidenceAck { evaluation: first.evaluation }).await;
     let second = session.until(evidence).await;
-    assert_eq!(second.verdict.basis, Basis::ManagementServer, "the next change, once the one before is stored");
+    assert_eq!(
+        second.verdict.basis,
+        Basis::ManagementServer,
+        "the next change, once the one before is stored"
+    );
     session.say(ServerMessage::EvidenceAck { evaluation: second.evaluation }).await;
     let third = session.until(evidence).await;
     assert_eq!(third.verdict.basis, Basis::NoAssignment, "made while there was no server");

@@ -269,6 +269,7 @@ fn a_sweep_is_said_once_and_the_newest_replaces_the_one_before() {
     let said = conversation.next(Sequence::new(5), now, share());
     assert_eq!(said, Some(Say::Message(AgentMessage::SweepReport(report(2)))));
     assert_eq!(conversation.next(Sequence::new(5), now, share()), None);
-    let asked = conversation.receive(ServerMessage::SweepNow { spread: Duration::from_secs(10) }, now, share());
+    let asked =
+        conversation.receive(ServerMessage::SweepNow { spread: Duration::from_secs(10) }, now, share());
     assert_eq!(asked, Some(Demand::Sweep(Duration::from_secs(5))));
 }
