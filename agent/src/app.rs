@@ -107,6 +107,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         tuning: link.tuning.clone(),
         changes: network.changes(),
     };
+    let watched = network.watched();
     let options = Options { allow_loopback: config.allow_loopback, boot_id: machine.boot_id };
     let changes = network.changes();
     let sweeping = location::prober(&network, &options);
@@ -132,6 +133,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         link: link.status.clone(),
         enforcement: enforcement.clone(),
         outbox: outbox.status(),
+        watched,
     };
     let parties = Parties {
         machine,

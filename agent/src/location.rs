@@ -1,22 +1,33 @@
 //! Where this machine is: decides, and can say why.
 //!
 //! ```text
-//!  link ───┐
-//!  held ───┤► engine ──► race ──► probe ──► reference servers
-//!  asked ──┘    │          │        └─ resolve (names, afresh each time)
-//!               │          └ who answered, in list order
-//!               └► Decided (at once: enforcement)   LocationReport (once settled: outbox)   Evidence (explain)
+//!  link ─────┐
+//!  held ─────┤             ┌► race ──► probe ──► reference servers
+//!  network ──┤► engine ────┤           │ └─ tls (keys that are pinned)
+//!  asked ────┘   │         │           └─ resolve (names, afresh each time)
+//!                │         └► gateway ──► default routes, and the hardware of their gateways
+//!                ├─ ground (hysteresis)
+//!                └► Decided (at once: enforcement)   LocationReport (once settled: outbox)   Evidence (explain)
 //! ```
 //!
 //! # What decides
 //!
-//! Criterion *connection status*, `landmark_proto::decision`:
+//! `landmark_proto::decision`. No assignment held: connected is **internal**, else **unknown**, enforced like external.
+//!
+//! Criterion *connection status*:
 //!
 //! 1. link connected → **internal** (management server), unless the settings say that the link says nothing;
-//! 2. no assignment held → **unknown**, enforced like external;
-//! 3. list enabled and not empty → **probe**: someone answered → **internal**, by the first entry *in list order* that
-//!    did; nobody → **external**, and only once every attempt has failed or had its full time;
-//! 4. otherwise → **external**.
+//! 2. list enabled and not empty → **probe**: as many different servers as are required (1) answered → **internal**, by
+//!    the first entry *in list order* that did; fewer → **external**, and only once every attempt has failed or had its full
+//!    time;
+//! 3. otherwise → **external**.
+//!
+//! Criterion *gateway*: the gateway of a preferred default route is on the list, with its hardware address if the entry has
+//! one → **internal**, else **external**. The link says nothing.
+//!
+//! An answer is a connection; of an entry with pins a handshake with one of these keys. Where tunnels are ignored, an
+//! answer or a route through one does not count. `landmark_proto::hysteresis`: a finding may have to be confirmed, or the
+//! location to have stood for a while, before it changes; the first one under an assignment or after sleep stands at once.
 //!
 //! # How it probes
 //!
@@ -32,17 +43,18 @@
 //! | time of a lookup | 1.9 s, all of the search list included | then the attempt still says what was wrong |
 //! | sockets to name servers | 256 | two families and three servers for each of 32 names, with room |
 //!
-//! The first answer gives the verdict: enforcement does not wait for more. It is *provisional* as long as an earlier entry
-//! may still answer and become the deciding one; then it is *settled* and recorded. What answered last is asked at once,
-//! beside the first, so that many dead entries cost nothing while the network is the same. A connection is closed as soon
-//! as it stands; not one byte is sent.
+//! The first answer gives the verdict (the last of those required does): enforcement does not wait for more. It is
+//! *provisional* as long as an earlier entry may still answer and become the deciding one; then it is *settled* and
+//! recorded. What answered last is asked at once, beside the first, so that many dead entries cost nothing while the network
+//! is the same. A connection is closed as soon as it stands; not one byte is sent but those of a handshake.
 //!
 //! # When
 //!
-//! At start; link lost or connected; another assignment; asked by the server or on this machine; and every
-//! recheck-interval (60 s) after the last evaluation, as long as probing decides. The first event starts an evaluation at
-//! once, but not within 50 ms of the last start; events before it has a verdict make one more after it. A link that
-//! connects ends a race at once. After a lost link or an assignment an evaluation that will probe waits a share of what
+//! At start; link lost or connected; another assignment; a change of the network, of the resolver, a wake from sleep
+//! (`crate::network`); asked by the server or on this machine; to confirm a finding; and every recheck-interval (60 s) after
+//! the last evaluation, as long as something must be looked at. The first event starts an evaluation at once, but not within
+//! 50 ms of the last start; a change of the network comes in pieces (the address before its route), and 50 ms are left for
+//! them. Events before an evaluation has a verdict make one more after it. A link that connects ends a race at once. After a lost link or an assignment an evaluation that will probe waits a share of what
 //! the server says, so that a fleet does not meet at the first reference server; the first evaluation never waits.
 //!
 //! Every evaluation leaves evidence, from which `landmark_proto::evidence::replay` recomputes its verdict.
@@ -60,6 +72,7 @@ mod tried;
 
 use std::time::{Duration, SystemTime};
 
+use landmark_proto::hysteresis::Standing as Ground;
 use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::{Trigger, Verdict};
 
@@ -97,6 +110,8 @@ pub struct Decided {
     pub decided_in: Duration,
     /// Changes between internal and external in the last hour.
     pub n_flips: u32,
+    /// What was found instead, and what stands against it, where hysteresis holds it back.
+    pub held_back: Option<(Verdict, Ground)>,
 }
 
 /// How final a verdict is.

@@ -69,6 +69,7 @@ mod tests {
             since_boot: Duration::ZERO,
             decided_in: Duration::ZERO,
             n_flips: 0,
+            held_back: None,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::decision::counts;
 use crate::evidence::{Attempt, Evidence, Outcome, finding};
 use crate::hysteresis::{Standing, confirmations, contradicts};
 use crate::location::{Basis, LinkState, Location, Verdict};
-use crate::location_rules::Criterion;
+use crate::location_rules::{Criterion, Hysteresis};
 use crate::port::Port;
 use crate::reference_server::place;
 use crate::settings::Settings;
@@ -38,7 +38,7 @@ pub fn sentence(evidence: &Evidence) -> String {
             format!(
                 "still {}, though {why}; {}",
                 evidence.verdict.location,
-                held_back(evidence, standing, &found)
+                held_back(hysteresis(evidence), standing, &found)
             )
         }
         Some(_) | None => {
@@ -91,15 +91,17 @@ fn because(evidence: &Evidence, verdict: &Verdict) -> String {
 }
 
 /// What a finding lacks before it changes the location.
-fn held_back(evidence: &Evidence, standing: &Standing, found: &Verdict) -> String {
-    let Some((_, settings)) = &evidence.held else { return "which is held back".to_owned() };
-    let rules = settings.location.hysteresis;
+pub fn held_back(rules: Hysteresis, standing: &Standing, found: &Verdict) -> String {
     let wanted = confirmations(rules, found);
     if standing.n_contradictions < wanted {
         return format!("found {} of {wanted} times in a row that a change needs", standing.n_contradictions);
     }
     let (dwelt, minimum) = (short(standing.dwelt), short(rules.minimum_dwell.get()));
     format!("the location has stood for {dwelt} and stands for {minimum} at least")
+}
+
+fn hysteresis(evidence: &Evidence) -> Hysteresis {
+    evidence.held.as_ref().map(|(_, settings)| settings.location.hysteresis).unwrap_or_default()
 }
 
 /// The whole record for a person, with times of day in this time zone; ends with a line break.
@@ -113,7 +115,8 @@ pub fn timeline(evidence: &Evidence, time_zone: &TimeZone) -> String {
     ];
     if let Some(standing) = evidence.standing.as_ref().filter(|_| finding(evidence) != evidence.verdict) {
         let found = finding(evidence).location;
-        lines.push(format!("  found         {found}: {}", held_back(evidence, standing, &finding(evidence))));
+        let lacks = held_back(hysteresis(evidence), standing, &finding(evidence));
+        lines.push(format!("  found         {found}: {lacks}"));
     }
     if !evidence.attempts.is_empty() {
         lines.push(String::new());

@@ -79,7 +79,7 @@ pub fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
     let service = service::Service {
         started_at: SystemTime::now(),
         authority_pin,
-        drafts: drafts::Drafts { store: store.clone(), max_servers },
+        drafts: drafts::Drafts { store: store.clone(), max_servers, resolver: drafts::Resolver::default() },
         assignments: assignments::Assignments { store: store.clone(), handle: assignments.clone() },
         tokens: tokens::Tokens { store: store.clone(), authority_pin, enrollment },
         reference_servers: reference_servers::ReferenceServers { fleet: fleet.clone() },

@@ -1,9 +1,12 @@
-//! What may be done to settings, as plain functions: edits of a draft, and the difference of two settings.
+//! What may be done to settings, as plain functions: edits of a draft, the difference of two settings, and what is
+//! doubtful in them.
 //!
 //! Must not know: the store, the wire, clocks.
 
 pub mod diff;
 pub mod edit;
+pub mod lint;
 
 pub use self::diff::{Change, ChangeKind, diff};
-pub use self::edit::{Edit, MaxServers, apply};
+pub use self::edit::{Edit, MaxServers, NewRules, apply};
+pub use self::lint::lint;

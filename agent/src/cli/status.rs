@@ -98,6 +98,8 @@ pub(crate) fn render(status: &Value) -> String {
     };
     lines.line("Identity", &identity);
     lines.location(status);
+    lines.rules(&status["rules"]);
+    lines.watched(&status["watched"]);
     lines.enforcement(&status["enforcement"]);
     lines.assignment(status);
     lines.refused(&status["refused"]);
@@ -153,6 +155,59 @@ impl Lines {
                 triggers.join(", ")
             ),
         );
+        let held_back = &status["held_back"];
+        if !held_back.is_null() {
+            self.line("", &format!("{} was found: {}", text(&held_back["found"]), text(&held_back["lacks"])));
+        }
+        let n_flips = status["n_flips_last_hour"].as_u64().unwrap_or_default();
+        if n_flips > 1 {
+            self.line("", &format!("changed {n_flips} times in the last hour"));
+        }
+    }
+
+    /// Those that are not as usual.
+    fn rules(&mut self, rules: &Value) {
+        let mut told = Vec::new();
+        if rules["criterion"] == "gateway" {
+            told.push(format!("by the default gateway, of which {} are known", rules["n_gateways"]));
+        }
+        if rules["server_connection_means_internal"] == false {
+            told.push("a connection to the server says nothing".to_owned());
+        }
+        if rules["required_successes"].as_u64().is_some_and(|n| n > 1) {
+            told.push(format!("{} reference servers must answer", rules["required_successes"]));
+        }
+        if rules["tunnels"] == "ignore" {
+            told.push("what is beyond a tunnel does not count".to_owned());
+        }
+        for (name, to) in
+            [("confirmations_to_internal", "internal"), ("confirmations_to_external", "external")]
+        {
+            if rules[name].as_u64().is_some_and(|n| n > 1) {
+                told.push(format!("{to} once found {} times in a row", rules[name]));
+            }
+        }
+        if let Some(dwell) = rules["minimum_dwell_s"].as_f64().filter(|dwell| *dwell > 0.0) {
+            told.push(format!("a location stands for {dwell} s at least"));
+        }
+        if !told.is_empty() {
+            self.line("Rules", &told.join("; "));
+        }
+    }
+
+    fn watched(&mut self, watched: &Value) {
+        let blind: Vec<&str> = [
+            ("network", "changes of the network"),
+            ("resolver", "changes of the resolver"),
+            ("wake", "wakes from sleep"),
+        ]
+        .into_iter()
+        .filter_map(|(name, words)| (watched[name] == false).then_some(words))
+        .collect();
+        if !blind.is_empty() {
+            let blind = blind.join(", ");
+            self.line("Warning", &format!("not noticed at once on this machine: {blind} (see the log)"));
+        }
     }
 
     fn enforcement(&mut self, enforcement: &Value) {

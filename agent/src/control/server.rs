@@ -22,6 +22,7 @@ use crate::ledger::refused::Refused;
 use crate::ledger::{Accepted, Damage};
 use crate::link::task::LinkStatus;
 use crate::location::{Asked, Decided, LocationHandle, MAX_RECORDS};
+use crate::network::Watched;
 use crate::outbox::OutboxStatus;
 
 /// People and their scripts; each connection asks one thing.
@@ -57,6 +58,8 @@ pub struct Sources {
     pub enforcement: watch::Receiver<Option<EnforcementStatus>>,
     /// What waits.
     pub outbox: watch::Receiver<OutboxStatus>,
+    /// What of the machine is watched.
+    pub watched: watch::Receiver<Watched>,
 }
 
 /// Answers until the agent stops.
@@ -147,6 +150,7 @@ impl Sources {
             accepted: accepted.as_ref(),
             refused: refused.as_ref(),
             decided: decided.as_deref(),
+            watched: *self.watched.borrow_and_update(),
             link: &link,
             enforcement: enforcement.as_ref(),
             outbox: *self.outbox.borrow_and_update(),

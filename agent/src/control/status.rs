@@ -1,19 +1,27 @@
 //! How things are, as one document: a plain function of what every part of the agent says of itself.
 
+mod location;
+
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use landmark_proto::explain::words::{self, BasisDocument, link_state, location, time};
+use landmark_proto::explain::words::{BasisDocument, link_state, location, time};
 use landmark_proto::location::Location;
 use landmark_proto::message::{EnforcementState, EnforcementStatus, RejectionCode};
 use serde::Serialize;
+
+pub use self::location::{
+    DecidedDocument, HeldBackDocument, RulesDocument, WatchedDocument, decided_document,
+};
+use self::location::{held_back, rules};
 
 use crate::identity::Identity;
 use crate::ledger::refused::{Complaint, Refused};
 use crate::ledger::{Accepted, Damage};
 use crate::link::task::LinkStatus;
-use crate::location::{Decided, Standing};
+use crate::location::Decided;
 use crate::machine::AGENT_VERSION;
+use crate::network::Watched;
 use crate::outbox::OutboxStatus;
 
 /// All of it. Times are RFC 3339, members are only ever added.
@@ -41,6 +49,14 @@ pub struct Status {
     pub why: Option<String>,
     /// Of the evaluation that decided it.
     pub decided: Option<DecidedDocument>,
+    /// Another location that was found, and what it lacks to become the location.
+    pub held_back: Option<HeldBackDocument>,
+    /// Changes between internal and external in the last hour.
+    pub n_flips_last_hour: Option<u32>,
+    /// How the location is decided.
+    pub rules: Option<RulesDocument>,
+    /// Which changes of the machine make the agent look at once.
+    pub watched: Option<WatchedDocument>,
     /// The assignment that is held.
     pub held_revision: Option<u64>,
     /// Of its settings.
@@ -59,23 +75,6 @@ pub struct Status {
     pub outbox: Option<OutboxDocument>,
     /// Files of the ledger that could not be used at the start.
     pub ledger_damage: Vec<String>,
-}
-
-/// The evaluation that a location rests on.
-#[derive(Clone, Debug, Serialize)]
-pub struct DecidedDocument {
-    /// Counts from the agent's start.
-    pub evaluation: u64,
-    /// When.
-    pub at: Option<Timestamp>,
-    /// What made the agent look.
-    pub triggers: Vec<&'static str>,
-    /// From the first of them to the verdict.
-    pub decided_in_ms: f64,
-    /// An earlier entry of the list may still answer.
-    pub is_provisional: bool,
-    /// The assignment it was decided under.
-    pub revision: Option<u64>,
 }
 
 /// An assignment that was refused.
@@ -166,6 +165,8 @@ pub struct Parts<'a> {
     pub refused: Option<&'a Refused>,
     /// What was decided.
     pub decided: Option<&'a Decided>,
+    /// What of the machine is watched.
+    pub watched: Watched,
     /// How the link is.
     pub link: &'a LinkStatus,
     /// What was enforced.
@@ -208,7 +209,11 @@ pub fn of_running(parts: &Parts<'_>) -> Status {
         status.basis = Some(BasisDocument::from(&decided.verdict.basis));
         status.why = Some(decided.verdict.basis.to_string());
         status.decided = Some(decided_document(decided));
+        status.n_flips_last_hour = Some(decided.n_flips);
+        status.held_back = held_back(decided);
     }
+    let Watched { network, neighbours, resolver, wake } = parts.watched;
+    status.watched = Some(WatchedDocument { network, neighbours, resolver, wake });
     status.refused = parts.refused.map(refused);
     status.link = Some(link(parts.link));
     status.enforcement = parts.enforcement.map(enforcement);
@@ -232,6 +237,10 @@ pub fn of_disk(who: Option<&Who>, accepted: Option<&Accepted>, damages: &[Damage
         basis: None,
         why: None,
         decided: None,
+        held_back: None,
+        n_flips_last_hour: None,
+        rules: accepted.map(|accepted| rules(accepted.settings())),
+        watched: None,
         held_revision: accepted.map(|accepted| accepted.held().revision.get()),
         held_digest: accepted.map(|accepted| accepted.held().digest.to_string()),
         n_reference_servers: accepted.map(|accepted| accepted.settings().reference_servers.servers().len()),
@@ -241,18 +250,6 @@ pub fn of_disk(who: Option<&Who>, accepted: Option<&Accepted>, damages: &[Damage
         enforcement: None,
         outbox: None,
         ledger_damage: damages.iter().map(ToString::to_string).collect(),
-    }
-}
-
-/// The evaluation that a location rests on.
-pub fn decided_document(decided: &Decided) -> DecidedDocument {
-    DecidedDocument {
-        evaluation: decided.evaluation.get(),
-        at: time(decided.at),
-        triggers: decided.triggers.iter().map(|trigger| words::trigger(*trigger)).collect(),
-        decided_in_ms: decided.decided_in.as_secs_f64() * 1_000.0,
-        is_provisional: decided.standing == Standing::Provisional,
-        revision: decided.accepted.as_ref().map(|accepted| accepted.held().revision.get()),
     }
 }
 

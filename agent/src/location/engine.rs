@@ -15,110 +15,30 @@
 
 mod ground;
 mod running;
+mod terms;
 
 use std::time::Duration;
 
 use landmark_proto::decision::{Decision, counts, decide};
 use landmark_proto::host::Host;
-use landmark_proto::hysteresis::Standing;
+use landmark_proto::hysteresis::contradicts;
 use landmark_proto::ids::EvaluationId;
-use landmark_proto::location::{LinkState, Trigger, Verdict};
+use landmark_proto::location::{LinkState, Trigger};
 use landmark_proto::location_rules::Tunnels;
-use landmark_proto::network::DefaultRoute;
 use landmark_proto::port::Port;
 use landmark_proto::reference_server::ReferenceServerList;
-use landmark_proto::revision::Held;
 use landmark_proto::settings::Settings;
 
 use self::ground::Ground;
 use self::running::{Look, Running};
+pub(crate) use self::terms::{Action, Assigned, Closed, Event, Given};
 use super::clock::Moment;
 use super::flips::Flips;
-use super::race::{self, Course, Race};
-use super::tried::{Ended, Tried};
+use super::race::{Course, Race};
 
 /// Events this close together have one cause (a cable pulled takes the link, the route and the address); waiting longer
 /// would be felt in the 100 ms that a policy may take.
 pub(crate) const COALESCE: Duration = Duration::from_millis(50);
-
-/// An assignment that is held. The engine only reads its settings.
-pub(crate) trait Assigned: Clone {
-    /// Its revision and digest.
-    fn held(&self) -> Held;
-
-    /// Its content.
-    fn settings(&self) -> &Settings;
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub(crate) enum Event<A> {
-    /// The link is connected.
-    LinkConnected,
-    /// The link is lost. The evaluation may wait this long.
-    LinkLost(Duration),
-    /// This is held now. The evaluation may wait this long.
-    Held(Option<A>, Duration),
-    /// Someone wants to know now.
-    Wanted(Trigger),
-    /// An attempt of the running evaluation ended.
-    Ended(usize, Ended),
-    /// The default routes that the running evaluation asked for.
-    Routes(Vec<DefaultRoute>),
-    /// Time passed.
-    Tick,
-}
-
-/// What to do, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action<A> {
-    /// An evaluation begins; its attempts share what they find out.
-    Begin(EvaluationId),
-    /// Begin the attempt on this target of the evaluation's list, and tell how it ended.
-    Start(usize),
-    /// Drop this attempt.
-    Cancel(usize),
-    /// Read the default routes, and tell them.
-    ReadRoutes,
-    /// The verdict is given; only its deciding entry may still change.
-    Give(Given<A>),
-    /// The evaluation is over: drop all its attempts. Its verdict is given with this, unless it was given before.
-    Close(Closed<A>),
-}
-
-/// A verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Given<A> {
-    /// Which.
-    pub(crate) evaluation: EvaluationId,
-    /// What made the agent look, each once, in the order of their coming.
-    pub(crate) triggers: Vec<Trigger>,
-    /// What was held when it began.
-    pub(crate) held: Option<A>,
-    /// Where and why.
-    pub(crate) verdict: Verdict,
-    /// From the first trigger to the verdict.
-    pub(crate) decided_in: Duration,
-    /// Changes of location in the last hour.
-    pub(crate) n_flips: u32,
-}
-
-/// An evaluation that is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Closed<A> {
-    /// Its verdict, with the deciding entry that is final.
-    pub(crate) given: Given<A>,
-    /// The link when the verdict was given.
-    pub(crate) link: LinkState,
-    /// In list order, up to the last target that was tried.
-    pub(crate) attempts: Vec<Tried>,
-    /// What was read under the criterion gateway.
-    pub(crate) routes: Vec<DefaultRoute>,
-    /// What stood before, where hysteresis applied.
-    pub(crate) standing: Option<Standing>,
-    /// From the first trigger until the last attempt ended.
-    pub(crate) settled_in: Duration,
-}
 
 /// The state of the decision.
 #[derive(Debug)]
@@ -365,11 +285,14 @@ impl<A: Assigned> Engine<A> {
                 (verdict, decided_in)
             }
             Some(first) => {
-                let verdict = first.verdict(rules, finding);
+                let verdict = first.verdict(rules, finding.clone());
                 self.ground.settle(&verdict);
                 (verdict, first.decided_in)
             }
         };
+        let standing = running.given.as_ref().and_then(|first| first.standing.clone());
+        let held_back =
+            standing.filter(|_| contradicts(&verdict, &finding)).map(|standing| (finding, standing));
         Given {
             evaluation: running.evaluation,
             triggers: running.pending.triggers.clone(),
@@ -377,6 +300,7 @@ impl<A: Assigned> Engine<A> {
             verdict,
             decided_in,
             n_flips: self.flips.n_lately(now),
+            held_back,
         }
     }
 
@@ -392,15 +316,6 @@ impl<A: Assigned> Engine<A> {
             Some((target.host.clone(), target.port))
         };
         self.answered_last = fastest.iter().filter_map(target).collect();
-    }
-}
-
-impl<A> From<race::Action> for Action<A> {
-    fn from(action: race::Action) -> Self {
-        match action {
-            race::Action::Start(index) => Self::Start(index),
-            race::Action::Cancel(index) => Self::Cancel(index),
-        }
     }
 }
 

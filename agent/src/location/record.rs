@@ -177,6 +177,7 @@ mod tests {
             verdict,
             decided_in: Duration::ZERO,
             n_flips: 0,
+            held_back: None,
         };
         let at = Moment::default();
         let attempts = vec![Tried::new(at, at, at, Ended::with(Outcome::Refused)); n_attempts];

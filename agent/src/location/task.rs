@@ -3,6 +3,7 @@
 //! It decides nothing, and must not know who listens.
 
 mod attempts;
+mod handle;
 mod history;
 
 use std::convert::Infallible;
@@ -15,7 +16,6 @@ use landmark_proto::evidence::replay;
 use landmark_proto::ids::BootId;
 use landmark_proto::location::{LinkState, LocationReport, Trigger, Verdict};
 use landmark_proto::location_rules::Criterion;
-use landmark_proto::message::Tuning;
 use landmark_proto::network::DefaultRoute;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use self::attempts::Attempts;
+use self::handle::Request;
+pub use self::handle::{Asked, Inputs, LocationHandle, NotEvaluated, Options};
 use self::history::History;
 use super::clock::{Clock, Moment, SystemClock};
 use super::engine::{Action, Closed, Engine, Event, Given};
@@ -41,56 +43,6 @@ use crate::network::{Changes, NetworkHandle};
 const REQUESTS: usize = 16;
 /// Who is waiting for the next evaluation, at most; more are kept waiting in the queue, and then turned away.
 const MAX_WAITING: usize = 64;
-
-/// What the location depends on.
-#[derive(Clone, Debug)]
-pub struct Inputs {
-    /// The link to the server.
-    pub link: watch::Receiver<LinkState>,
-    /// The assignment that is held.
-    pub held: watch::Receiver<Option<Accepted>>,
-    /// The server's timing.
-    pub tuning: watch::Receiver<Tuning>,
-    /// What is noticed of the machine's network.
-    pub changes: watch::Receiver<Changes>,
-}
-
-/// What the agent's own configuration and machine say.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Whether loopback addresses may be tried.
-    pub allow_loopback: bool,
-    /// This boot.
-    pub boot_id: BootId,
-}
-
-/// Where the location is asked for and seen. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct LocationHandle {
-    requests: mpsc::Sender<Request>,
-    decided: watch::Receiver<Option<Arc<Decided>>>,
-    evidence: EvidenceLog,
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// An administrator.
-    ByServer,
-    /// Someone on this machine.
-    OnThisMachine,
-}
-
-/// An evaluation that was asked for did not come about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum NotEvaluated {
-    /// Too many ask.
-    #[error("too many evaluations are being asked for")]
-    Busy,
-    /// The agent is stopping.
-    #[error("the agent is stopping")]
-    Stopping,
-}
 
 /// Why the task behind a [`LocationHandle`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -141,12 +93,6 @@ struct Outputs {
     logged: Option<Verdict>,
 }
 
-#[derive(Debug)]
-struct Request {
-    asked: Asked,
-    answer: oneshot::Sender<Arc<Decided>>,
-}
-
 /// Opens the channels of the location: the handle, what is to be recorded, and the task.
 pub fn channel(
     inputs: Inputs,
@@ -180,7 +126,7 @@ fn channel_with(
     let (decided_tx, decided_rx) = watch::channel(None);
     let (history, reports) = History::new();
     let evidence = EvidenceLog::default();
-    let handle = LocationHandle { requests: requests_tx, decided: decided_rx, evidence: evidence.clone() };
+    let handle = LocationHandle::new(requests_tx, decided_rx, evidence.clone());
     let link = *inputs.link.borrow_and_update();
     let held = inputs.held.borrow_and_update().clone();
     let noticed = *inputs.changes.borrow_and_update();
@@ -202,32 +148,6 @@ fn channel_with(
         outputs: Outputs { decided: decided_tx, evidence, history, logged: None },
     };
     (handle, reports, task)
-}
-
-impl LocationHandle {
-    /// Evaluates now and returns the verdict as soon as it is given.
-    ///
-    /// # Errors
-    /// Too many ask, or the agent is stopping.
-    pub async fn evaluate(&self, asked: Asked) -> Result<Arc<Decided>, NotEvaluated> {
-        let (answer, answered) = oneshot::channel();
-        self.requests.try_send(Request { asked, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NotEvaluated::Busy,
-            mpsc::error::TrySendError::Closed(_) => NotEvaluated::Stopping,
-        })?;
-        answered.await.map_err(|_| NotEvaluated::Stopping)
-    }
-
-    /// Follows where this machine is; `None` before the first verdict. It changes as soon as a verdict is given, and once
-    /// more when that verdict is settled.
-    pub fn decided(&self) -> watch::Receiver<Option<Arc<Decided>>> {
-        self.decided.clone()
-    }
-
-    /// Why it was decided so.
-    pub fn evidence(&self) -> &EvidenceLog {
-        &self.evidence
-    }
 }
 
 impl fmt::Debug for LocationTask {
@@ -364,7 +284,7 @@ impl LocationTask {
     fn publish(&mut self, given: &Given<Accepted>, standing: Standing) {
         let clock = &self.world.clock;
         let (at, since_boot) = *self.given_at.get_or_insert_with(|| (clock.wall(), clock.since_boot()));
-        let Given { evaluation, triggers, held, verdict, decided_in, n_flips } = given.clone();
+        let Given { evaluation, triggers, held, verdict, decided_in, n_flips, held_back } = given.clone();
         let accepted = held;
         let decided = Decided {
             verdict,
@@ -376,6 +296,7 @@ impl LocationTask {
             since_boot,
             decided_in,
             n_flips,
+            held_back,
         };
         if is_news(self.outputs.logged.as_ref(), &decided.verdict, standing) {
             self.outputs.logged = Some(decided.verdict.clone());
@@ -398,7 +319,8 @@ impl LocationTask {
 
     fn record(&mut self, closed: Closed<Accepted>) {
         let Some((at, since_boot)) = self.given_at else { return };
-        let Given { evaluation, triggers, held, verdict, decided_in, n_flips } = closed.given.clone();
+        let Given { evaluation, triggers, held, verdict, decided_in, n_flips, held_back: _ } =
+            closed.given.clone();
         self.outputs.history.settled(LocationReport {
             at,
             boot_id: self.boot_id,

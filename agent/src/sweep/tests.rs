@@ -87,6 +87,7 @@ fn decided() -> Arc<Decided> {
         since_boot: Duration::ZERO,
         decided_in: Duration::ZERO,
         n_flips: 0,
+        held_back: None,
     })
 }
 

@@ -1,21 +1,27 @@
 //! Calls about the draft.
 
+mod resolver;
+
 use std::time::SystemTime;
 
 use landmark_proto::settings::Settings;
 use landmark_proto::wire;
 use tracing::info;
 
-use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire};
+use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire, findings_to_wire};
 use super::error::AdminError;
+use crate::settings::lint::{self, Facts};
 use crate::settings::{self, MaxServers};
 use crate::store::drafts::{Author, Changed, Etag};
 use crate::store::{Store, StoreError};
+
+pub(super) use self::resolver::Resolver;
 
 #[derive(Debug)]
 pub(super) struct Drafts {
     pub(super) store: Store,
     pub(super) max_servers: MaxServers,
+    pub(super) resolver: Resolver,
 }
 
 impl Drafts {
@@ -63,5 +69,13 @@ impl Drafts {
             None => Settings::default(),
         };
         Ok(diff_to_wire(from, None, settings::diff(&assigned, &draft.settings)))
+    }
+
+    /// What is doubtful in it.
+    pub(super) async fn lint(&self) -> Result<wire::LintDraftResponse, AdminError> {
+        let settings = self.store.draft().await?.settings;
+        let names = self.resolver.resolve(lint::names(&settings.reference_servers)).await;
+        let facts = Facts { names, health: Vec::new() };
+        Ok(findings_to_wire(settings::lint(&settings, &facts)))
     }
 }

@@ -193,7 +193,7 @@ impl admin_server::Admin for Service {
         &self,
         _request: Request<wire::LintDraftRequest>,
     ) -> Result<Response<wire::LintDraftResponse>, Status> {
-        Err(Status::unimplemented("not built yet"))
+        answer(self.drafts.lint().await)
     }
 
     async fn list_agent_evidence(

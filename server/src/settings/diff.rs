@@ -1,11 +1,14 @@
 //! The difference of two settings, in words for people.
 
+mod gateways;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use landmark_proto::host::Host;
-use landmark_proto::location_rules::{LocationRules, ServerConnection};
-use landmark_proto::reference_server::{ReferenceServer, ReferenceServerList};
+use landmark_proto::location_rules::{Hysteresis, LocationRules, ServerConnection};
+use landmark_proto::pin::SpkiPin;
+use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
 use landmark_proto::settings::Settings;
 
 /// One difference.
@@ -34,13 +37,15 @@ pub enum ChangeKind {
     Moved,
 }
 
-/// All differences: of the list first, entries that are gone before those that are there, these in their order.
+/// All differences: of the list first, entries that are gone before those that are there, these in their order; then of
+/// the rules, then of the gateways.
 ///
 /// Of two lists with the same hosts in another order, as few entries as possible count as moved.
 pub fn diff(from: &Settings, to: &Settings) -> Vec<Change> {
     let mut changes = Vec::new();
     diff_lists(&from.reference_servers, &to.reference_servers, &mut changes);
     diff_rules(&from.location, &to.location, &mut changes);
+    gateways::diff(&from.gateways, &to.gateways, &mut changes);
     changes
 }
 
@@ -51,12 +56,7 @@ fn diff_lists(from: &ReferenceServerList, to: &ReferenceServerList, changes: &mu
     let new = places(to);
     for (place, server) in from.servers().iter().enumerate() {
         if !new.contains_key(&server.host) {
-            changes.push(Change {
-                kind: ChangeKind::Removed,
-                path: path_of(&server.host),
-                before: entry(place, server),
-                after: String::new(),
-            });
+            changes.push(Change::removed(&path_of(&server.host), entry(place, server)));
         }
     }
     let kept_places: Vec<usize> =
@@ -65,11 +65,11 @@ fn diff_lists(from: &ReferenceServerList, to: &ReferenceServerList, changes: &mu
     for (place, server) in to.servers().iter().enumerate() {
         let path = path_of(&server.host);
         let Some((old_place, old_server)) = old.get(&server.host) else {
-            let after = entry(place, server);
-            changes.push(Change { kind: ChangeKind::Added, path, before: String::new(), after });
+            changes.push(Change::added(&path, entry(place, server)));
             continue;
         };
         push_changed(changes, &path, &old_server.ports.to_string(), &server.ports.to_string());
+        diff_probes(&path, &old_server.probe, &server.probe, changes);
         if !still.contains(old_place) {
             let before = format!("place {}", old_place + 1);
             let after = format!("place {}", place + 1);
@@ -78,14 +78,71 @@ fn diff_lists(from: &ReferenceServerList, to: &ReferenceServerList, changes: &mu
     }
 }
 
+/// The pins of an entry count by themselves: a key is rotated by adding one and removing another.
+fn diff_probes(path: &str, from: &Probe, to: &Probe, changes: &mut Vec<Change>) {
+    let kind = |probe: &Probe| if probe.pins().is_some() { "tls" } else { "tcp" };
+    push_changed(changes, &format!("{path}.probe"), kind(from), kind(to));
+    let pins = |probe: &Probe| -> Vec<SpkiPin> {
+        probe.pins().map(|pins| pins.as_slice().to_vec()).unwrap_or_default()
+    };
+    let (old, new) = (pins(from), pins(to));
+    let path = format!("{path}.tls.pins");
+    let gone = old.iter().filter(|pin| !new.contains(pin));
+    changes.extend(gone.map(|pin| Change::removed(&path, pin.to_string())));
+    let more: Vec<&SpkiPin> = new.iter().filter(|pin| !old.contains(pin)).collect();
+    let is_reordered = old.len() == new.len() && more.is_empty() && old != new;
+    changes.extend(more.into_iter().map(|pin| Change::added(&path, pin.to_string())));
+    if is_reordered {
+        changes.push(Change::reordered(&path));
+    }
+}
+
 fn diff_rules(from: &LocationRules, to: &LocationRules, changes: &mut Vec<Change>) {
-    let meaning = |rules: &LocationRules| match rules.server_connection {
+    for ((name, before), (_, after)) in rules(from).into_iter().zip(rules(to)) {
+        push_changed(changes, &format!("location.{name}"), &before, &after);
+    }
+}
+
+/// Every rule with its words; the fields are named one by one, so that a new one breaks the build.
+fn rules(rules: &LocationRules) -> [(&'static str, String); 8] {
+    let LocationRules {
+        criterion,
+        server_connection,
+        recheck_interval,
+        required_successes,
+        tunnels,
+        hysteresis: Hysteresis { confirmations_to_internal, confirmations_to_external, minimum_dwell },
+    } = rules;
+    let meaning = match server_connection {
         ServerConnection::MeansInternal => "means internal",
         ServerConnection::SaysNothing => "says nothing",
     };
-    push_changed(changes, "location.server_connection", meaning(from), meaning(to));
-    let interval = |rules: &LocationRules| duration_text(rules.recheck_interval.get());
-    push_changed(changes, "location.recheck_interval", &interval(from), &interval(to));
+    [
+        ("criterion", criterion.to_string()),
+        ("server_connection", meaning.to_owned()),
+        ("recheck_interval", duration_text(recheck_interval.get())),
+        ("required_successes", required_successes.get().to_string()),
+        ("tunnels", tunnels.to_string()),
+        ("confirmations_to_internal", confirmations_to_internal.get().to_string()),
+        ("confirmations_to_external", confirmations_to_external.get().to_string()),
+        ("minimum_dwell", duration_text(minimum_dwell.get())),
+    ]
+}
+
+impl Change {
+    fn added(path: &str, after: String) -> Self {
+        Self { kind: ChangeKind::Added, path: path.to_owned(), before: String::new(), after }
+    }
+
+    fn removed(path: &str, before: String) -> Self {
+        Self { kind: ChangeKind::Removed, path: path.to_owned(), before, after: String::new() }
+    }
+
+    /// The same values in another order, where that means nothing but is another assignment all the same.
+    fn reordered(path: &str) -> Self {
+        let after = "the same in another order".to_owned();
+        Self { kind: ChangeKind::Moved, path: path.to_owned(), before: String::new(), after }
+    }
 }
 
 fn push_changed(changes: &mut Vec<Change>, path: &str, before: &str, after: &str) {
@@ -109,11 +166,11 @@ fn path_of(host: &Host) -> String {
 
 /// Places count from 1 for people.
 fn entry(place: usize, server: &ReferenceServer) -> String {
-    format!("{} at place {}", server.ports, place + 1)
+    format!("{}{} at place {}", server.ports, server.probe, place + 1)
 }
 
 fn duration_text(duration: Duration) -> String {
-    format!("{duration:?}")
+    if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") }
 }
 
 /// The members of one longest rising subsequence: the entries that kept their order. Quadratic in at most 320 places.

@@ -1,20 +1,29 @@
 //! Edits: what an administrator does to a draft. All of them or none.
 
-use landmark_proto::gateway::GatewayList;
+mod gateways;
+mod servers;
+
+use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::host::Host;
-use landmark_proto::location_rules::{LocationRules, RecheckInterval, ServerConnection};
-use landmark_proto::port::{InvalidPorts, Port, Ports};
+use landmark_proto::location_rules::{
+    Confirmations, Criterion, LocationRules, MinimumDwell, RecheckInterval, RequiredSuccesses,
+    ServerConnection, Tunnels,
+};
+use landmark_proto::port::{Port, Ports};
 use landmark_proto::reference_server::{
-    DEFAULT_MAX_SERVERS, InvalidList, MAX_SERVERS, ReferenceServer, ReferenceServerList,
+    DEFAULT_MAX_SERVERS, InvalidList, MAX_SERVERS, Probe, ReferenceServer, ReferenceServerList,
 };
 use landmark_proto::settings::Settings;
 use landmark_proto::violation::{Findings, Path, Violations};
 use thiserror::Error;
 
+use self::servers::Servers;
+
 /// One edit, already checked for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// A host that is on the list already gets the ports added to it; its place stays.
+    /// A host that is on the list already gets the ports and the pins added to it; its place stays, and so does its
+    /// probe kind where no pin is given.
     AddReferenceServer {
         /// What to add.
         server: ReferenceServer,
@@ -29,6 +38,8 @@ pub enum Edit {
         new_host: Option<Host>,
         /// The ports it shall have.
         new_ports: Option<Ports>,
+        /// What shall count as an answer.
+        new_probe: Option<Probe>,
     },
     /// Puts an entry somewhere else.
     MoveReferenceServer {
@@ -44,12 +55,60 @@ pub enum Edit {
     /// Puts another list in the place of the present one.
     ReplaceReferenceServers(Vec<ReferenceServer>),
     /// What is not given stays as it is.
-    SetLocationRules {
-        /// What being connected means.
-        server_connection: Option<ServerConnection>,
-        /// How often to look again while the link is lost.
-        recheck_interval: Option<RecheckInterval>,
-    },
+    SetLocationRules(NewRules),
+    /// Those that are on the list already stay where they are.
+    AddGateways(Vec<Gateway>),
+    /// An entry without a hardware address takes all of that address away.
+    RemoveGateways(Vec<Gateway>),
+    /// Puts another list in the place of the present one.
+    ReplaceGateways(Vec<Gateway>),
+}
+
+/// Rules to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewRules {
+    /// What a location shall depend on.
+    pub criterion: Option<Criterion>,
+    /// What being connected shall mean.
+    pub server_connection: Option<ServerConnection>,
+    /// How often to look again.
+    pub recheck_interval: Option<RecheckInterval>,
+    /// How many reference servers must answer.
+    pub required_successes: Option<RequiredSuccesses>,
+    /// What is beyond a tunnel.
+    pub tunnels: Option<Tunnels>,
+    /// Findings in a row that a change to internal needs.
+    pub confirmations_to_internal: Option<Confirmations>,
+    /// The same the other way.
+    pub confirmations_to_external: Option<Confirmations>,
+    /// How long a location stands at least.
+    pub minimum_dwell: Option<MinimumDwell>,
+}
+
+impl NewRules {
+    fn set(&self, rules: &mut LocationRules) {
+        let Self {
+            criterion,
+            server_connection,
+            recheck_interval,
+            required_successes,
+            tunnels,
+            confirmations_to_internal,
+            confirmations_to_external,
+            minimum_dwell,
+        } = *self;
+        rules.criterion = criterion.unwrap_or(rules.criterion);
+        rules.server_connection = server_connection.unwrap_or(rules.server_connection);
+        rules.recheck_interval = recheck_interval.unwrap_or(rules.recheck_interval);
+        rules.required_successes = required_successes.unwrap_or(rules.required_successes);
+        rules.tunnels = tunnels.unwrap_or(rules.tunnels);
+        let hysteresis = &mut rules.hysteresis;
+        hysteresis.confirmations_to_internal =
+            confirmations_to_internal.unwrap_or(hysteresis.confirmations_to_internal);
+        hysteresis.confirmations_to_external =
+            confirmations_to_external.unwrap_or(hysteresis.confirmations_to_external);
+        hysteresis.minimum_dwell = minimum_dwell.unwrap_or(hysteresis.minimum_dwell);
+    }
 }
 
 impl Edit {
@@ -62,7 +121,10 @@ impl Edit {
             Self::RemoveReferenceServers(_) => "remove_reference_servers",
             Self::EnableReferenceServers(_) => "enable_reference_servers",
             Self::ReplaceReferenceServers(_) => "replace_reference_servers",
-            Self::SetLocationRules { .. } => "set_location_rules",
+            Self::SetLocationRules(_) => "set_location_rules",
+            Self::AddGateways(_) => "add_gateways",
+            Self::RemoveGateways(_) => "remove_gateways",
+            Self::ReplaceGateways(_) => "replace_gateways",
         }
     }
 }
@@ -126,16 +188,15 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
     let list = &settings.reference_servers;
     let mut draft = Draft {
         enabled: list.is_enabled(),
-        servers: list.servers().to_vec(),
+        servers: Servers { entries: list.servers().to_vec(), max: max_servers },
         location: settings.location.clone(),
         gateways: settings.gateways.clone(),
-        max_servers,
     };
     for (index, edit) in edits.iter().enumerate() {
         let path = Path::root().field("edits").index(index).field(edit.name());
         findings.keep(draft.apply(edit, &path));
     }
-    let list = ReferenceServerList::new(draft.enabled, draft.servers);
+    let list = ReferenceServerList::new(draft.enabled, draft.servers.entries);
     let reference_servers = findings.keep_at(&Path::root().field("edits"), list);
     findings.finish(reference_servers.map(|reference_servers| Settings {
         reference_servers,
@@ -144,157 +205,41 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
     }))
 }
 
-/// Settings under edit. Every method either makes its change whole or none of it.
+/// Settings under edit. Every edit either makes its change whole or none of it.
 struct Draft {
     enabled: bool,
-    servers: Vec<ReferenceServer>,
+    servers: Servers,
     location: LocationRules,
     gateways: GatewayList,
-    max_servers: MaxServers,
 }
 
 impl Draft {
     fn apply(&mut self, edit: &Edit, path: &Path) -> Result<(), Violations> {
         match edit {
-            Edit::AddReferenceServer { server, position } => self.add(server, *position, path),
-            Edit::EditReferenceServer { host, new_host, new_ports } => {
-                self.edit(host, new_host.as_ref(), new_ports.as_ref(), path)
+            Edit::AddReferenceServer { server, position } => self.servers.add(server, *position, path),
+            Edit::EditReferenceServer { host, new_host, new_ports, new_probe } => {
+                let wish = servers::Wish {
+                    host: new_host.as_ref(),
+                    ports: new_ports.as_ref(),
+                    probe: new_probe.as_ref(),
+                };
+                self.servers.edit(host, &wish, path)
             }
-            Edit::MoveReferenceServer { host, position } => self.move_to(host, *position, path),
-            Edit::RemoveReferenceServers(removals) => self.remove(removals, path),
+            Edit::MoveReferenceServer { host, position } => self.servers.move_to(host, *position, path),
+            Edit::RemoveReferenceServers(removals) => self.servers.remove(removals, path),
             Edit::EnableReferenceServers(enabled) => {
                 self.enabled = *enabled;
                 Ok(())
             }
-            Edit::ReplaceReferenceServers(servers) => self.replace(servers, path),
-            Edit::SetLocationRules { server_connection, recheck_interval } => {
-                let rules = &mut self.location;
-                rules.server_connection = server_connection.unwrap_or(rules.server_connection);
-                rules.recheck_interval = recheck_interval.unwrap_or(rules.recheck_interval);
+            Edit::ReplaceReferenceServers(servers) => self.servers.replace(servers, path),
+            Edit::SetLocationRules(rules) => {
+                rules.set(&mut self.location);
                 Ok(())
             }
+            Edit::AddGateways(more) => gateways::add(&mut self.gateways, more, path),
+            Edit::RemoveGateways(gone) => gateways::remove(&mut self.gateways, gone, path),
+            Edit::ReplaceGateways(others) => gateways::replace(&mut self.gateways, others, path),
         }
-    }
-
-    fn add(
-        &mut self,
-        server: &ReferenceServer,
-        position: Option<usize>,
-        path: &Path,
-    ) -> Result<(), Violations> {
-        if let Some(present) = self.servers.iter_mut().find(|present| present.host == server.host) {
-            let ports = present.ports.with(&server.ports);
-            present.ports = ports.map_err(|error| ports_violation(&path.field("ports"), &error))?;
-            return Ok(());
-        }
-        let n_servers = self.servers.len();
-        self.max_servers.check(n_servers + 1).map_err(|error| Violations::one(path, error))?;
-        let position = position.unwrap_or(n_servers);
-        check_position(position, n_servers, path)?;
-        self.servers.insert(position, server.clone());
-        Ok(())
-    }
-
-    fn edit(
-        &mut self,
-        host: &Host,
-        new_host: Option<&Host>,
-        new_ports: Option<&Ports>,
-        path: &Path,
-    ) -> Result<(), Violations> {
-        let position = self.position(host, &path.field("host"))?;
-        if let Some(new_host) = new_host
-            && new_host != host
-            && self.servers.iter().any(|other| other.host == *new_host)
-        {
-            let message = format!("{new_host} is on the list already; add the ports to that entry");
-            return Err(Violations::one(&path.field("new_host"), message));
-        }
-        if let Some(server) = self.servers.get_mut(position) {
-            server.host = new_host.unwrap_or(host).clone();
-            server.ports = new_ports.unwrap_or(&server.ports).clone();
-        }
-        Ok(())
-    }
-
-    fn move_to(&mut self, host: &Host, to: usize, path: &Path) -> Result<(), Violations> {
-        let from = self.position(host, &path.field("host"))?;
-        check_position(to, self.servers.len() - 1, path)?;
-        let server = self.servers.remove(from);
-        self.servers.insert(to, server);
-        Ok(())
-    }
-
-    fn remove(&mut self, removals: &[Removal], path: &Path) -> Result<(), Violations> {
-        let mut findings = Findings::default();
-        let mut servers = self.servers.clone();
-        for (index, removal) in removals.iter().enumerate() {
-            findings.keep(remove_one(&mut servers, removal, &path.field("servers").index(index)));
-        }
-        self.servers = findings.finish(Some(servers))?;
-        Ok(())
-    }
-
-    fn replace(&mut self, servers: &[ReferenceServer], path: &Path) -> Result<(), Violations> {
-        let path = path.field("servers");
-        self.max_servers.check(servers.len()).map_err(|error| Violations::one(&path, error))?;
-        let list = ReferenceServerList::new(self.enabled, servers.to_vec()).map_err(|error| {
-            let path = match &error {
-                InvalidList::TooMany { .. } => path,
-                InvalidList::Twice { index, .. } => path.index(*index).field("host"),
-            };
-            Violations::one(&path, error)
-        })?;
-        self.servers = list.servers().to_vec();
-        Ok(())
-    }
-
-    fn position(&self, host: &Host, path: &Path) -> Result<usize, Violations> {
-        self.servers
-            .iter()
-            .position(|server| server.host == *host)
-            .ok_or_else(|| Violations::one(path, format!("{host} is not on the list")))
-    }
-}
-
-fn remove_one(servers: &mut Vec<ReferenceServer>, removal: &Removal, path: &Path) -> Result<(), Violations> {
-    let Removal { host, ports } = removal;
-    let Some(position) = servers.iter().position(|server| server.host == *host) else {
-        return Err(Violations::one(&path.field("host"), format!("{host} is not on the list")));
-    };
-    let Some(server) = servers.get_mut(position) else { return Ok(()) };
-    let mut findings = Findings::default();
-    for (index, port) in ports.iter().enumerate() {
-        if !server.ports.as_slice().contains(port) {
-            let message = format!("{host} does not have port {port} (it has {})", server.ports);
-            findings.push(&path.field("ports").index(index), message);
-        }
-    }
-    findings.finish(Some(()))?;
-    let left: Vec<Port> =
-        server.ports.as_slice().iter().copied().filter(|port| !ports.contains(port)).collect();
-    match Ports::new(left) {
-        Ok(left) if !ports.is_empty() => server.ports = left,
-        // Named without ports, or none is left.
-        _ => {
-            servers.remove(position);
-        }
-    }
-    Ok(())
-}
-
-fn check_position(position: usize, max: usize, path: &Path) -> Result<(), Violations> {
-    if position > max {
-        let message = format!("{position} is beyond the end of the list (0 to {max})");
-        return Err(Violations::one(&path.field("position"), message));
-    }
-    Ok(())
-}
-
-fn ports_violation(path: &Path, error: &InvalidPorts) -> Violations {
-    match error {
-        InvalidPorts::Twice { index, .. } => Violations::one(&path.index(*index), error),
-        InvalidPorts::None | InvalidPorts::TooMany(_) => Violations::one(path, error),
     }
 }
 

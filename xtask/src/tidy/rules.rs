@@ -26,11 +26,20 @@ const EDGE: [&str; 11] = [
 ];
 
 /// Files that decide: no clock, no socket, no runtime, outside their tests.
-const DECIDING: [&str; 14] = [
+const DECIDING: [&str; 23] = [
     "proto/src/",
     "agent/src/location/race.rs",
     "agent/src/location/engine.rs",
-    "agent/src/location/explain.rs",
+    "agent/src/location/engine/",
+    "agent/src/location/flips.rs",
+    "agent/src/location/resolve/hosts.rs",
+    "agent/src/location/resolve/message.rs",
+    "agent/src/location/resolve/resolv_conf.rs",
+    "agent/src/network/sleep.rs",
+    "agent/src/network/linux/gateways.rs",
+    "agent/src/network/linux/kind.rs",
+    "agent/src/network/linux/message.rs",
+    "agent/src/network/linux/snapshot.rs",
     "agent/src/link/backoff.rs",
     "agent/src/policy.rs",
     "agent/src/ledger/accept.rs",

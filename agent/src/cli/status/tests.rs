@@ -177,3 +177,28 @@ fn what_has_just_happened_is_not_told_in_zero_seconds() {
         assert!(!told.contains(" 0 s"), "{told}");
     }
 }
+
+#[test]
+fn what_tempers_a_decision_is_told() {
+    let mut status = running();
+    status["held_back"] =
+        json!({ "found": "external", "lacks": "found 2 of 3 times in a row that a change needs" });
+    status["n_flips_last_hour"] = json!(4);
+    status["rules"] = json!({
+        "criterion": "connection-status", "server_connection_means_internal": true, "recheck_interval_s": 60.0,
+        "required_successes": 2, "tunnels": "ignore", "confirmations_to_internal": 1,
+        "confirmations_to_external": 3, "minimum_dwell_s": 30.0, "n_gateways": 0,
+    });
+    status["watched"] = json!({ "network": false, "neighbours": false, "resolver": true, "wake": true });
+    let told = render(&status);
+    let told: Vec<&str> = told.lines().skip(1).take(7).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    Location     internal
+                 because: reference server 2: files.example:443 (an earlier one may still answer)
+                 decided 12 s ago in 3.2 ms; trigger: link lost, recheck
+                 external was found: found 2 of 3 times in a row that a change needs
+                 changed 4 times in the last hour
+    Rules        2 reference servers must answer; what is beyond a tunnel does not count; external once found 3 times in a row; a location stands for 30 s at least
+    Warning      not noticed at once on this machine: changes of the network (see the log)
+    ");
+}

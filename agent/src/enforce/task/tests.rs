@@ -27,6 +27,7 @@ fn decided_under(accepted: Option<Accepted>, location: Location, basis: Basis) -
         since_boot: Duration::ZERO,
         decided_in: Duration::ZERO,
         n_flips: 0,
+        held_back: None,
     })
 }
 

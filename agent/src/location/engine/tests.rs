@@ -6,7 +6,7 @@ use landmark_proto::convert::evidence::{from_wire, to_wire};
 use landmark_proto::evidence::{Outcome, replay};
 use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::ids::BootId;
-use landmark_proto::location::{Basis, Location};
+use landmark_proto::location::{Basis, Location, Verdict};
 use landmark_proto::location_rules::{
     Confirmations, Criterion, Hysteresis, LocationRules, MinimumDwell, RecheckInterval, RequiredSuccesses,
     ServerConnection,
@@ -14,7 +14,7 @@ use landmark_proto::location_rules::{
 use landmark_proto::network::{DefaultRoute, Interface};
 use landmark_proto::port::Ports;
 use landmark_proto::reference_server::{Probe, ReferenceServer};
-use landmark_proto::revision::Revision;
+use landmark_proto::revision::{Held, Revision};
 use landmark_proto::settings::EncodedSettings;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::*;
 use crate::location::race::ATTEMPT_TIMEOUT;
 use crate::location::record::Record;
+use crate::location::tried::Ended;
 
 impl Assigned for Rc<Settings> {
     fn held(&self) -> Held {

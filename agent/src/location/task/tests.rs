@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use landmark_proto::evidence::Outcome;
 use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::location::{Basis, Location};
+use landmark_proto::message::Tuning;
 use landmark_proto::network::{DefaultRoute, Interface};
 use landmark_proto::port::{Port, Ports};
 use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList, Target};

@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod assignments;
 pub(crate) mod context;
 pub(crate) mod draft;
+pub(crate) mod gateways;
 pub(crate) mod location;
 pub(crate) mod servers;
 pub(crate) mod tokens;
@@ -45,9 +46,10 @@ Exit codes:
   2    assign --wait: agents rejected the assignment
   3    assign --wait: agents were still pending when the time was up
   4    assign --wait: a newer assignment took over
+  5    servers lint --strict: something is doubtful
   64   the command line is wrong
   65   a given file is wrong, or cannot be read or written
-  69   the server cannot be reached, or is not the one that was meant
+  69   the server cannot be reached, or is not the one that was meant; servers pin: the peer
   70   the server failed, or landmarkctl did
   77   the API token was refused, or may not do that
   78   the contexts, the authority's certificate or the token cannot be used
@@ -159,6 +161,10 @@ pub(crate) enum Command {
     /// How a machine's location is decided
     #[command(subcommand, after_help = location::EXAMPLES)]
     Location(location::Location),
+
+    /// The gateways of the company's networks, for the criterion gateway
+    #[command(subcommand, after_help = gateways::EXAMPLES)]
+    Gateways(gateways::Gateways),
 
     /// The server itself
     #[command(subcommand)]

@@ -16,7 +16,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 
 pub(crate) use calls::{AgentFilter, TokenWish};
 pub(crate) use connect::{ConnectError, Step};
-pub(crate) use edit::{Edit, Entry};
+pub(crate) use edit::{Edit, Entry, Rules};
 pub(crate) use refusal::{CallError, Refusal};
 pub(crate) use trust::{Trust, TrustError};
 

@@ -6,7 +6,9 @@ mod assignments;
 mod contexts;
 mod draft;
 mod edits;
+mod gateways;
 mod health;
+mod lint;
 mod location;
 mod names;
 mod servers;
@@ -80,6 +82,7 @@ async fn dispatch(run: &Run, command: Command) -> Result<Exit, Failure> {
         Command::Agents(command) => agents::run(run, command).await,
         Command::Tokens(command) => tokens::run(run, command).await,
         Command::Location(command) => location::run(run, command).await,
+        Command::Gateways(command) => gateways::run(run, command).await,
         Command::Server(Server::Info) => info(run).await,
         Command::Context(command) => contexts::run(run, command),
         Command::Completion { shell } => shell::completion(&run.out, shell),

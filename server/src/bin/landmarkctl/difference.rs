@@ -2,25 +2,40 @@
 //!
 //! Only for people to read; what is assigned is told by the server's own difference.
 
-use crate::render::settings::port_list;
-use crate::render::time;
+use crate::render::settings::{self, hardware, port_list};
 use crate::view::change::{Change, ChangeKind};
-use crate::view::draft::{ReferenceServers, Settings};
+use crate::view::draft::{Gateway, Probe, ReferenceServer, ReferenceServers, Settings};
 
 /// From one state of the settings to another.
 pub(crate) fn between(before: &Settings, after: &Settings) -> Vec<Change> {
     let mut changes = lists(&before.reference_servers, &after.reference_servers);
-    let rules = |settings: &Settings| {
-        let rules = &settings.location;
-        (
-            rules.server_connection.map(|meaning| meaning.to_string()),
-            rules.recheck_interval_seconds.map(time::interval),
-        )
-    };
-    let ((old_meaning, old_interval), (new_meaning, new_interval)) = (rules(before), rules(after));
-    changes.extend(changed("location.server_connection", old_meaning, new_meaning));
-    changes.extend(changed("location.recheck_interval", old_interval, new_interval));
+    for ((name, old, _), (_, new, _)) in
+        settings::rule_words(&before.location).into_iter().zip(settings::rule_words(&after.location))
+    {
+        changes.extend(changed(&format!("location.{}", name.replace('-', "_")), Some(old), Some(new)));
+    }
+    changes.extend(gateways(&before.gateways, &after.gateways));
     changes
+}
+
+/// Gateways that are gone, then those that are new.
+pub(crate) fn gateways(before: &[Gateway], after: &[Gateway]) -> Vec<Change> {
+    let path = |gateway: &Gateway| format!("gateways[{}]", gateway.address);
+    let gone = before.iter().filter(|gateway| !after.contains(gateway));
+    let gone = gone.map(|gateway| Change {
+        kind: ChangeKind::Removed,
+        path: path(gateway),
+        before: Some(hardware(gateway)),
+        after: None,
+    });
+    let new = after.iter().filter(|gateway| !before.contains(gateway));
+    gone.chain(new.map(|gateway| Change {
+        kind: ChangeKind::Added,
+        path: path(gateway),
+        before: None,
+        after: Some(hardware(gateway)),
+    }))
+    .collect()
 }
 
 /// From one list to another: what is gone, then what is there, in its order.
@@ -33,7 +48,7 @@ pub(crate) fn lists(before: &ReferenceServers, after: &ReferenceServers) -> Vec<
         changes.push(Change {
             kind: ChangeKind::Removed,
             path: path(&server.host),
-            before: Some(port_list(&server.ports)),
+            before: Some(ports_and_pins(server)),
             after: None,
         });
     }
@@ -46,7 +61,7 @@ pub(crate) fn lists(before: &ReferenceServers, after: &ReferenceServers) -> Vec<
                 kind: ChangeKind::Added,
                 path: path(&server.host),
                 before: None,
-                after: Some(format!("{} at place {}", port_list(&server.ports), server.position)),
+                after: Some(format!("{} at place {}", ports_and_pins(server), server.position)),
             });
             continue;
         };
@@ -55,6 +70,7 @@ pub(crate) fn lists(before: &ReferenceServers, after: &ReferenceServers) -> Vec<
             Some(port_list(&old.ports)),
             Some(port_list(&server.ports)),
         ));
+        changes.extend(probes(&path(&server.host), &old.probe, &server.probe));
         if !in_order.contains(&old.position) {
             changes.push(Change {
                 kind: ChangeKind::Moved,
@@ -64,6 +80,41 @@ pub(crate) fn lists(before: &ReferenceServers, after: &ReferenceServers) -> Vec<
             });
         }
     }
+    changes
+}
+
+fn ports_and_pins(server: &ReferenceServer) -> String {
+    let ports = port_list(&server.ports);
+    match server.probe.pins() {
+        [] => ports,
+        pins => {
+            let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
+            format!("{ports}; tls {}", pins.join(", "))
+        }
+    }
+}
+
+fn probes(path: &str, old: &Probe, new: &Probe) -> Vec<Change> {
+    let kind = |probe: &Probe| match probe {
+        Probe::Tcp => Some("tcp".to_owned()),
+        Probe::Tls { .. } => Some("tls".to_owned()),
+    };
+    let mut changes: Vec<Change> = changed(&format!("{path}.probe"), kind(old), kind(new)).collect();
+    let path = format!("{path}.tls.pins");
+    let gone = old.pins().iter().filter(|pin| !new.pins().contains(pin));
+    changes.extend(gone.map(|pin| Change {
+        kind: ChangeKind::Removed,
+        path: path.clone(),
+        before: Some(pin.to_string()),
+        after: None,
+    }));
+    let more = new.pins().iter().filter(|pin| !old.pins().contains(pin));
+    changes.extend(more.map(|pin| Change {
+        kind: ChangeKind::Added,
+        path: path.clone(),
+        before: None,
+        after: Some(pin.to_string()),
+    }));
     changes
 }
 
@@ -96,9 +147,10 @@ fn longest_rising(places: &[usize]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use landmark_proto::pin::SpkiPin;
+
     use super::*;
     use crate::render::changes::changes;
-    use crate::view::draft::ReferenceServer;
 
     fn list(enabled: bool, servers: &[(&str, &[u32])]) -> ReferenceServers {
         let servers = servers
@@ -108,6 +160,7 @@ mod tests {
                 position,
                 host: (*host).into(),
                 ports: ports.to_vec(),
+                probe: Probe::Tcp,
             })
             .collect();
         ReferenceServers { enabled, servers }
@@ -131,6 +184,52 @@ mod tests {
         let before = list(true, &[("a", &[1]), ("b", &[2]), ("c", &[3]), ("d", &[4])]);
         let after = list(true, &[("d", &[4]), ("a", &[1]), ("b", &[2]), ("c", &[3])]);
         assert_eq!(changes(&lists(&before, &after)), "> reference server d: place 4 → place 1\n");
+    }
+
+    #[test]
+    fn keys_and_gateways_differ_one_by_one() {
+        let pinned = |pins: &[SpkiPin]| {
+            let mut list = list(true, &[("a", &[1])]);
+            list.servers[0].probe = Probe::new(pins.to_vec());
+            list
+        };
+        let (old, new) = (SpkiPin::of(b"old"), SpkiPin::of(b"new"));
+        let gateway = |address: &str, mac: Option<&str>| Gateway {
+            address: address.to_owned(),
+            mac: mac.map(str::to_owned),
+        };
+        let before = Settings {
+            reference_servers: pinned(&[]),
+            gateways: vec![gateway("10.0.0.1", None)],
+            ..Settings::default()
+        };
+        let mut after = Settings {
+            reference_servers: pinned(&[old]),
+            gateways: vec![gateway("10.0.0.1", Some("00:11:22:aa:bb:01"))],
+            ..Settings::default()
+        };
+        after.location.required_successes = 2;
+        let text = [
+            changes(&between(&before, &after)),
+            changes(&lists(&pinned(&[old]), &pinned(&[old, new]))),
+            changes(&lists(&pinned(&[old, new]), &pinned(&[]))),
+            changes(&lists(&list(true, &[]), &pinned(&[new]))),
+        ];
+        insta::assert_snapshot!(text.join("\n"), @r"
+        ~ probe of reference server a: tcp → tls
+        + key of reference server a: sha256:y6BrVzb69n5UsHtWHq6UOV53TFF6fZEKVDaeEmPM-9Q
+        ~ reference servers that must answer: 0 → 2
+        - gateway 10.0.0.1: any hardware
+        + gateway 10.0.0.1: 00:11:22:aa:bb:01
+
+        + key of reference server a: sha256:EVB6Di9eadXfpApiob17buV-a82FxnybhDGzb_8hxDc
+
+        ~ probe of reference server a: tls → tcp
+        - key of reference server a: sha256:y6BrVzb69n5UsHtWHq6UOV53TFF6fZEKVDaeEmPM-9Q
+        - key of reference server a: sha256:EVB6Di9eadXfpApiob17buV-a82FxnybhDGzb_8hxDc
+
+        + reference server a: 1; tls sha256:EVB6Di9eadXfpApiob17buV-a82FxnybhDGzb_8hxDc at place 1
+        ");
     }
 
     #[test]

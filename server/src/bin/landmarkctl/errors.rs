@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     Pending,
     /// `--wait`: a newer assignment took over.
     Superseded,
+    /// `servers lint --strict`: something is doubtful.
+    Doubtful,
     /// The command line is wrong.
     Usage,
     /// A file that was given is wrong, or cannot be read or written.
@@ -53,6 +55,7 @@ impl Exit {
             Self::Rejected => 2,
             Self::Pending => 3,
             Self::Superseded => 4,
+            Self::Doubtful => 5,
             Self::Usage => 64,
             Self::File => 65,
             Self::Unreachable => 69,

@@ -3,6 +3,7 @@
 //! ```text
 //! cli ─► command ─► context (which server) ─► client ─► wire
 //!           │                                    │
+//!           ├── peer (seen from here)            │
 //!           └── target, sheet (what is given)    └─► view (documents) ─► render ─► output
 //!                                                └─► errors (words, exit code) ─► output
 //! ```
@@ -14,6 +15,7 @@ mod context;
 mod difference;
 mod errors;
 mod output;
+mod peer;
 mod render;
 mod sheet;
 mod target;

@@ -3,8 +3,10 @@
 pub(crate) mod advice;
 pub(crate) mod agents;
 pub(crate) mod assignments;
+pub(crate) mod certificate;
 pub(crate) mod changes;
 pub(crate) mod evidence;
+pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod names;
 pub(crate) mod plain;

@@ -7,12 +7,15 @@
 pub(crate) mod agent;
 pub(crate) mod assignment;
 pub(crate) mod basis;
+pub(crate) mod certificate;
 pub(crate) mod change;
 pub(crate) mod draft;
 pub(crate) mod evidence;
+pub(crate) mod finding;
 pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod progress;
+pub(crate) mod rules;
 pub(crate) mod token;
 
 use jiff::{SignedDuration, Timestamp};

@@ -2,6 +2,8 @@ use clap::CommandFactory as _;
 
 use super::*;
 
+const PIN: &str = "sha256:LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM";
+
 fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("landmarkctl").chain(arguments.iter().copied()))
 }
@@ -45,6 +47,15 @@ fn contradictions_are_refused() {
         &["assignments", "assign-again", "0"],
         &["assignments", "diff", "1", "0"],
         &["location", "set"],
+        &["location", "set", "--criterion", "moon"],
+        &["servers", "edit", "a", "--pin", "sha256:abc"],
+        &["servers", "edit", "a", "--no-pins", "--add-pin", PIN],
+        &["servers", "edit", "a", "--pin", PIN, "--remove-pin", PIN],
+        &["servers", "pin"],
+        &["servers", "pin", "a", "--yes"],
+        &["gateways", "add"],
+        &["gateways", "add", "10.0.0.1,00:11"],
+        &["gateways", "import", "f", "--replace", "--append"],
         &["assign", "--timeout", "60"],
         &["tokens", "create", "--uses", "0"],
     ] {
@@ -62,6 +73,96 @@ fn global_options_stand_before_and_after_a_command() {
         assert!(cli.global.json);
         assert_eq!(cli.global.wanted().unwrap().server.unwrap().to_string(), "a:1");
     }
+}
+
+/// Placeholders stand for what only the administrator knows.
+fn filled(remedy: &str) -> String {
+    [
+        ("ADDRESS,MAC", "10.0.0.1,MAC"),
+        ("HOST PORT", "host.example 443"),
+        ("MAC", "00:11:22:aa:bb:cc"),
+        ("PIN", PIN),
+    ]
+    .into_iter()
+    .fold(remedy.to_owned(), |text, (placeholder, value)| text.replace(placeholder, value))
+}
+
+#[test]
+fn every_remedy_is_a_command_line() {
+    use landmark_proto::gateway::{Gateway, GatewayList};
+    use landmark_proto::host::Host;
+    use landmark_proto::location_rules::{Criterion, RequiredSuccesses};
+    use landmark_proto::pin::{Pins, SpkiPin};
+    use landmark_proto::port::{Port, Ports};
+    use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
+    use landmark_proto::settings::Settings;
+    use landmark_server::settings::lint::{Facts, ReachedBy, Resolution, lint};
+
+    let server = |host: &str, ports: &[u32], probe: Probe| ReferenceServer {
+        host: host.parse().unwrap(),
+        ports: Ports::new(ports.iter().map(|port| Port::try_from(*port).unwrap()).collect()).unwrap(),
+        probe,
+    };
+    let pinned = || Probe::Tls(Pins::new(vec![SpkiPin::of(b"key")]).unwrap());
+    let bad = vec![
+        server("192.168.0.5", &[8443], Probe::Tcp),
+        server("2a00::1", &[443], Probe::Tcp),
+        server("10.1.1.5", &[443, 80], pinned()),
+        server("10.1.1.6", &[80], pinned()),
+        server("127.0.0.1", &[22], Probe::Tcp),
+        server("a.example", &[22], Probe::Tcp),
+        server("b.example", &[443, 80], Probe::Tcp),
+    ];
+    let name = |text: &str| match text.parse() {
+        Ok(Host::Name(name)) => name,
+        other => panic!("{other:?}"),
+    };
+    let health = ReachedBy {
+        host: "10.1.1.5".parse().unwrap(),
+        n_tried: 9,
+        n_reached: 0,
+        certificate_days_left: Some(3),
+    };
+    let addresses = ["8.8.8.8", "10.1.1.5"].map(|address| address.parse().unwrap()).to_vec();
+    let facts = Facts {
+        names: [
+            (name("a.example"), Resolution::NotFound),
+            (name("b.example"), Resolution::Addresses(addresses)),
+        ]
+        .into(),
+        health: vec![health],
+    };
+    let list = |enabled, servers| Settings {
+        reference_servers: ReferenceServerList::new(enabled, servers).unwrap(),
+        ..Settings::default()
+    };
+    let gateways = |gateways: Vec<Gateway>| {
+        let mut settings = Settings { gateways: GatewayList::new(gateways).unwrap(), ..Settings::default() };
+        settings.location.criterion = Criterion::Gateway;
+        settings
+    };
+    let mut demanding = list(true, bad.clone());
+    demanding.location.required_successes = RequiredSuccesses::new(9).unwrap();
+    let all = [
+        list(true, bad.clone()),
+        list(false, bad.clone()),
+        demanding,
+        list(true, vec![]),
+        list(true, bad.into_iter().take(1).collect()),
+        gateways(vec![]),
+        gateways(vec![Gateway::new("fe80::1".parse().unwrap(), None).unwrap()]),
+    ];
+    let mut codes = std::collections::BTreeSet::new();
+    for finding in all.iter().flat_map(|settings| lint(settings, &facts)) {
+        codes.insert(finding.code);
+        for command in filled(&finding.remedy).split(" && ") {
+            let words: Vec<&str> = command.split(' ').collect();
+            let (program, arguments) = words.split_first().unwrap();
+            assert_eq!(*program, "landmarkctl", "{finding:?}");
+            assert!(parse(arguments).is_ok(), "{finding:?}: {:?}", parse(arguments).err());
+        }
+    }
+    assert!(codes.len() >= 14, "{codes:?}");
 }
 
 #[test]

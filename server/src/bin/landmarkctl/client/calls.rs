@@ -15,6 +15,7 @@ use crate::view::basis::Location;
 use crate::view::change::Diff;
 use crate::view::draft::Draft;
 use crate::view::evidence::AgentEvidence;
+use crate::view::finding::Finding;
 use crate::view::health::{Health, SweepAsked};
 use crate::view::info::Info;
 use crate::view::progress::Progress;
@@ -76,6 +77,14 @@ impl Client {
     pub(crate) async fn draft_diff(&mut self) -> Result<Diff, CallError> {
         let request = self.request(wire::DiffDraftRequest {});
         Ok(self.call(async |admin| admin.diff_draft(request).await).await?.into())
+    }
+
+    /// What is doubtful in the draft.
+    pub(crate) async fn lint(&mut self) -> Result<Vec<Finding>, CallError> {
+        let request = self.request(wire::LintDraftRequest {});
+        let wire::LintDraftResponse { findings } =
+            self.call(async |admin| admin.lint_draft(request).await).await?;
+        Ok(findings.into_iter().map(Finding::from).collect())
     }
 
     pub(crate) async fn assign(&mut self, etag: &str, note: Option<&str>) -> Result<Assigned, CallError> {

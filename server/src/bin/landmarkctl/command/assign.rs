@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Run, edits, wait};
+use super::{Run, edits, lint, wait};
 use crate::cli::assignments::{Assign, Wait};
 use crate::client::Client;
 use crate::errors::{Exit, Failure, Origins, refused};
@@ -29,6 +29,7 @@ pub(super) async fn run(run: &Run, arguments: Assign) -> Result<Exit, Failure> {
     let diff =
         client.draft_diff().await.map_err(|error| refused("compare the draft", error, &Origins::none()))?;
     run.out.remark_lines(&changes(&diff.changes));
+    let findings = lint::warn(run, &mut client).await;
     let etag = etag.etag.unwrap_or_else(|| draft.etag.clone());
     let origins = Origins::none().with("note", "--note");
     let assigned = match client.assign(&etag, note.as_deref()).await {
@@ -38,7 +39,9 @@ pub(super) async fn run(run: &Run, arguments: Assign) -> Result<Exit, Failure> {
             return Err(edits::explain(run, &mut client, "assign the draft", error, &origins, read).await);
         }
     };
-    remark_effect(run, &draft.settings);
+    if findings.is_none() {
+        remark_effect(run, &draft.settings);
+    }
     finish(run, &mut client, &assigned, &wait).await
 }
 

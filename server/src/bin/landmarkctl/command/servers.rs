@@ -1,10 +1,13 @@
 //! `landmarkctl servers`: the reference server list.
 
+mod change;
+mod pin;
+
 use serde::Serialize;
 
 use super::edits::{self, Save};
-use super::{Run, health, sheets};
-use crate::cli::servers::{Add, Edit as EditArguments, Etag, Move, Place, Servers};
+use super::{Run, health, lint, sheets};
+use crate::cli::servers::{Add, Etag, Move, Place, Servers};
 use crate::client::{Client, Edit, Entry};
 use crate::errors::{Exit, Failure, Origins, refused};
 use crate::render::advice;
@@ -12,7 +15,7 @@ use crate::render::changes::unassigned;
 use crate::render::settings::{self, entry, mark};
 use crate::target::{self, InvalidTarget, Target, canonical};
 use crate::view::change::Change;
-use crate::view::draft::{Draft, ReferenceServers};
+use crate::view::draft::{Draft, Probe, ReferenceServers};
 
 const NO_SERVERS: &str = "there are no reference servers: landmarkctl servers add HOST PORT (for example intranet.example.com 443)";
 
@@ -22,7 +25,10 @@ pub(super) async fn run(run: &Run, command: Servers) -> Result<Exit, Failure> {
         Servers::List { assigned: true } => list_assigned(run).await,
         Servers::Health { refresh } => health::run(run, refresh).await,
         Servers::Add(arguments) => add(run, arguments).await,
-        Servers::Edit(arguments) => edit(run, arguments).await,
+        Servers::Show { host } => show(run, &host).await,
+        Servers::Edit(arguments) => change::edit(run, arguments).await,
+        Servers::Pin(arguments) => pin::pin(run, arguments).await,
+        Servers::Lint { strict } => lint::run(run, strict).await,
         Servers::Move(arguments) => move_to(run, arguments).await,
         Servers::Remove { targets, etag } => remove(run, &targets, etag).await,
         Servers::Enable(etag) => enable(run, true, etag).await,
@@ -49,6 +55,8 @@ struct ListedServer<'a> {
     position: usize,
     host: &'a str,
     ports: &'a [u32],
+    #[serde(flatten)]
+    probe: &'a Probe,
     /// How it differs from what is assigned.
     #[serde(skip_serializing_if = "Option::is_none")]
     unassigned: Option<String>,
@@ -64,6 +72,7 @@ async fn list(run: &Run) -> Result<Exit, Failure> {
             position: server.position,
             host: &server.host,
             ports: &server.ports,
+            probe: &server.probe,
             unassigned: mark(&server.host, &changes),
         });
         run.out.document(&ListDocument {
@@ -91,6 +100,16 @@ async fn list(run: &Run) -> Result<Exit, Failure> {
         (false, Some(revision)) => run.out.remark(format!("in force as assignment {revision}")),
         (false, None) => run.out.remark("nothing was assigned yet"),
     }
+    Ok(Exit::Done)
+}
+
+async fn show(run: &Run, host: &str) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let draft = edits::read(&mut client).await?;
+    let server = draft.settings.reference_servers.find(&canonical(host)).ok_or_else(|| {
+        Failure::new(Exit::Refused, format!("{host} is not on the list")).hint("landmarkctl servers list")
+    })?;
+    run.out.result(server, || settings::server(server))?;
     Ok(Exit::Done)
 }
 
@@ -123,8 +142,11 @@ fn remark_state(run: &Run, list: &ReferenceServers) {
 }
 
 async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
-    let Add { targets, place, etag } = arguments;
+    let Add { targets, pins, place, etag } = arguments;
     let targets = target::with_ports(&targets).map_err(|problems| wrong_targets(&problems))?;
+    if !pins.is_empty() && targets.len() > 1 {
+        return Err(Failure::usage("--pin is for one host").hint("add the others by themselves"));
+    }
     let mut client = run.client().await?;
     let before = edits::read(&mut client).await?;
     let first_place = if place.is_given() { Some(place_of(&place, None, &before)?) } else { None };
@@ -135,7 +157,8 @@ async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
         name_target(&mut origins, &path, target);
         origins.add(format!("{path}.position"), "the place");
         let position = first_place.and_then(|first| first.checked_add(u32::try_from(index).ok()?));
-        edits.push(Edit::Add { entry: to_entry(target), position });
+        origins.add(format!("{path}.tls"), "--pin");
+        edits.push(Edit::Add { entry: Entry { pins: pins.clone(), ..to_entry(target) }, position });
     }
     let save = Save {
         doing: "add this",
@@ -145,7 +168,10 @@ async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
         etag: etag.etag.or_else(|| first_place.map(|_| before.etag.clone())),
     };
     let after = edits::save(run, &mut client, &before, save).await?;
-    let told: Vec<String> = targets.iter().map(|target| added(target, &before, &after)).collect();
+    let mut told: Vec<String> = targets.iter().map(|target| added(target, &before, &after)).collect();
+    if !pins.is_empty() {
+        told.extend(targets.iter().filter_map(|target| change::keys_of(&target.host.value, &after)));
+    }
     edits::tell(run, &after, &told)?;
     edits::remark_own_machine(run, &after);
     if !after.settings.reference_servers.enabled {
@@ -176,45 +202,6 @@ fn added(target: &Target, before: &Draft, after: &Draft) -> String {
         // Somebody removed it at once.
         (_, None) => format!("added {host}"),
     }
-}
-
-async fn edit(run: &Run, arguments: EditArguments) -> Result<Exit, Failure> {
-    let EditArguments { host, new_host, ports, etag } = arguments;
-    if new_host.is_none() && ports.is_empty() {
-        return Err(Failure::usage(format!("what shall become of {host}?"))
-            .hint("give --host HOST, --ports PORT… or both"));
-    }
-    let ports = ports.iter().try_fold(Vec::new(), |mut all, argument| {
-        all.extend(target::ports(argument)?);
-        Ok(all)
-    });
-    let ports = ports.map_err(|problem| wrong_targets(&[problem]))?;
-    let mut origins = Origins::none();
-    let path = "edits[0].edit_reference_server";
-    origins.add(format!("{path}.host"), host.clone());
-    origins.add(format!("{path}.new_host"), "--host");
-    origins.add(format!("{path}.new_ports"), "--ports");
-    for (index, port) in ports.iter().enumerate() {
-        origins.add(format!("{path}.new_ports[{index}]"), format!("--ports {}", port.argument));
-    }
-    let new_ports: Vec<u32> = ports.iter().map(|port| port.value).collect();
-    let name = canonical(new_host.as_deref().unwrap_or(&host));
-    let mut client = run.client().await?;
-    let before = edits::read(&mut client).await?;
-    let edit = Edit::Change { host: host.clone(), new_host, new_ports };
-    let save = Save { doing: "edit this entry", edits: vec![edit], origins, etag: etag.etag };
-    let after = edits::save(run, &mut client, &before, save).await?;
-    let old = before.settings.reference_servers.find(&canonical(&host));
-    let new = after.settings.reference_servers.find(&name);
-    let done = match (old, new) {
-        (Some(old), Some(new)) => {
-            format!("{} is now {}", entry(&old.host, &old.ports), entry(&new.host, &new.ports))
-        }
-        _ => format!("{host} is changed"),
-    };
-    edits::tell(run, &after, &[done])?;
-    edits::remark_own_machine(run, &after);
-    Ok(Exit::Done)
 }
 
 async fn move_to(run: &Run, arguments: Move) -> Result<Exit, Failure> {
@@ -348,7 +335,7 @@ fn not_understood(problems: &[InvalidTarget]) -> Failure {
 }
 
 fn to_entry(target: &Target) -> Entry {
-    Entry { host: target.host.value.clone(), ports: target.numbers() }
+    Entry { host: target.host.value.clone(), ports: target.numbers(), pins: Vec::new() }
 }
 
 /// Where the values of one entry came from.

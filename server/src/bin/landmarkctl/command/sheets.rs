@@ -15,9 +15,9 @@ use crate::client::{Client, Edit, Entry};
 use crate::difference;
 use crate::errors::{Exit, Failure, Origins, refused};
 use crate::render::changes::changes;
-use crate::sheet::{self, Row, Sheet};
+use crate::sheet::{self, Encoding, LineProblem, Row, Sheet};
 use crate::view::change::Change;
-use crate::view::draft::{ReferenceServer, ReferenceServers, Settings};
+use crate::view::draft::{Probe, ReferenceServer, ReferenceServers, Settings};
 
 /// 320 servers with 8 ports and a page of comments each.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -38,23 +38,8 @@ struct ExportDocument<'a> {
 
 pub(super) async fn import(run: &Run, arguments: Import) -> Result<Exit, Failure> {
     let Import { file, replace, append: _, dry_run, encoding, etag } = arguments;
-    let from_stdin = file == Path::new("-");
-    if from_stdin && run.global.wanted()?.token_file.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::usage("standard input cannot be both the list and the API token"));
-    }
-    let name = if from_stdin { "standard input".to_owned() } else { file.display().to_string() };
-    let cannot_read = |error: io::Error| Failure::new(Exit::File, format!("cannot read {name}: {error}"));
-    let bytes = if from_stdin { read(io::stdin().lock()) } else { File::open(&file).and_then(read) };
-    let text = sheet::decode(&bytes.map_err(cannot_read)?, encoding).map_err(|error| {
-        Failure::new(Exit::File, format!("cannot read {name}: {error}"))
-            .hint("name its encoding with --encoding")
-    })?;
-    let sheet = sheet::parse(&text).map_err(|problems| {
-        let failure = Failure::new(Exit::File, format!("{name} cannot be imported; nothing was changed"));
-        problems
-            .into_iter()
-            .fold(failure, |failure, problem| failure.problem(place(&name, problem.line), problem.message))
-    })?;
+    let (name, text) = read_text(run, &file, encoding)?;
+    let sheet = sheet::parse(&text).map_err(|problems| unusable(&name, problems))?;
     // An empty file is a failed export more often than a wish.
     if sheet.rows.is_empty() {
         return Err(Failure::new(
@@ -104,7 +89,7 @@ async fn show(
     Ok(Exit::Done)
 }
 
-fn changes_text(list: &[Change]) -> String {
+pub(super) fn changes_text(list: &[Change]) -> String {
     if list.is_empty() { "no change\n".to_owned() } else { changes(list) }
 }
 
@@ -117,10 +102,15 @@ fn to_edits(sheet: &Sheet, replace: bool) -> Vec<Edit> {
 }
 
 fn to_entry(row: &Row) -> Entry {
-    Entry { host: row.host.clone(), ports: row.ports.iter().map(|cell| cell.port).collect() }
+    Entry {
+        host: row.host.clone(),
+        ports: row.ports.iter().map(|cell| cell.port).collect(),
+        pins: row.pins.clone(),
+    }
 }
 
-fn place(file: &str, line: usize) -> String {
+/// As problems name it.
+pub(super) fn place(file: &str, line: usize) -> String {
     format!("{file}, line {line}")
 }
 
@@ -151,15 +141,43 @@ fn expected(before: &ReferenceServers, sheet: &Sheet, replace: bool) -> Referenc
             Some(server) => {
                 let new: Vec<u32> = ports.filter(|port| !server.ports.contains(port)).collect();
                 server.ports.extend(new);
+                let mut pins = server.probe.pins().to_vec();
+                pins.extend(row.pins.iter().filter(|pin| !server.probe.pins().contains(pin)));
+                server.probe = Probe::new(pins);
             }
             None => servers.push(ReferenceServer {
                 position: servers.len() + 1,
                 host: row.host.clone(),
                 ports: ports.collect(),
+                probe: Probe::new(row.pins.clone()),
             }),
         }
     }
     ReferenceServers { enabled: before.enabled, servers }
+}
+
+/// How the file is called, and its text.
+pub(super) fn read_text(run: &Run, file: &Path, encoding: Encoding) -> Result<(String, String), Failure> {
+    let from_stdin = file == Path::new("-");
+    if from_stdin && run.global.wanted()?.token_file.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::usage("standard input cannot be both the list and the API token"));
+    }
+    let name = if from_stdin { "standard input".to_owned() } else { file.display().to_string() };
+    let cannot_read = |error: io::Error| Failure::new(Exit::File, format!("cannot read {name}: {error}"));
+    let bytes = if from_stdin { read(io::stdin().lock()) } else { File::open(file).and_then(read) };
+    let text = sheet::decode(&bytes.map_err(cannot_read)?, encoding).map_err(|error| {
+        Failure::new(Exit::File, format!("cannot read {name}: {error}"))
+            .hint("name its encoding with --encoding")
+    })?;
+    Ok((name, text))
+}
+
+/// Every line that cannot be understood.
+pub(super) fn unusable(name: &str, problems: Vec<LineProblem>) -> Failure {
+    let failure = Failure::new(Exit::File, format!("{name} cannot be imported; nothing was changed"));
+    problems
+        .into_iter()
+        .fold(failure, |failure, problem| failure.problem(place(name, problem.line), problem.message))
 }
 
 fn read(source: impl io::Read) -> io::Result<Vec<u8>> {
@@ -171,17 +189,28 @@ fn read(source: impl io::Read) -> io::Result<Vec<u8>> {
     Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 4 MiB"))
 }
 
+/// Where to write; standard output without one. What is there is only replaced if that was said.
+pub(super) fn free_place(file: Option<&Path>, force: bool) -> Result<Option<&Path>, Failure> {
+    let file = file.filter(|file| *file != Path::new("-"));
+    if let Some(file) = file.filter(|file| !force && file.exists()) {
+        return Err(Failure::new(Exit::File, format!("{} is there already", file.display()))
+            .hint("--force replaces it"));
+    }
+    Ok(file)
+}
+
+pub(super) fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
+    durable::write(file, text.as_bytes(), Mode::Public)
+        .map_err(|error| Failure::new(Exit::File, Chain(&error).to_string()))
+}
+
 pub(super) async fn export(
     run: &Run,
     file: Option<&Path>,
     assigned: bool,
     force: bool,
 ) -> Result<Exit, Failure> {
-    let file = file.filter(|file| *file != Path::new("-"));
-    if let Some(file) = file.filter(|file| !force && file.exists()) {
-        return Err(Failure::new(Exit::File, format!("{} is there already", file.display()))
-            .hint("--force replaces it"));
-    }
+    let file = free_place(file, force)?;
     let mut client = run.client().await?;
     let settings: Settings = if assigned {
         let detail = client.assignment(None).await;
@@ -195,8 +224,7 @@ pub(super) async fn export(
         run.out.result(list, || text)?;
         return Ok(Exit::Done);
     };
-    durable::write(file, text.as_bytes(), Mode::Public)
-        .map_err(|error| Failure::new(Exit::File, Chain(&error).to_string()))?;
+    write_file(file, &text)?;
     if run.out.is_json() {
         let document =
             ExportDocument { file, n_reference_servers: list.servers.len(), n_ports: list.n_ports() };
@@ -220,6 +248,7 @@ mod tests {
             position,
             host: (*host).into(),
             ports: ports.to_vec(),
+            probe: Probe::Tcp,
         });
         ReferenceServers { enabled: true, servers: servers.collect() }
     }
@@ -265,7 +294,7 @@ mod tests {
         assert_eq!(edits.len(), 2);
         assert_eq!(
             edits[0],
-            Edit::Add { entry: Entry { host: "b".into(), ports: vec![2, 3] }, position: None }
+            Edit::Add { entry: Entry { host: "b".into(), ports: vec![2, 3], pins: vec![] }, position: None }
         );
         assert!(matches!(&to_edits(&sheet, true)[..], [Edit::Replace(entries)] if entries.len() == 2));
     }

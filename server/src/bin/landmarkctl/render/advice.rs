@@ -2,7 +2,8 @@
 
 use landmark_proto::host::Host;
 
-use crate::view::draft::{ReferenceServers, ServerConnection, Settings};
+use crate::view::draft::{ReferenceServers, Settings};
+use crate::view::rules::ServerConnection;
 
 /// Entries that are the machine itself: an agent would be internal everywhere by them.
 pub(crate) fn own_machine(list: &ReferenceServers) -> Option<String> {
@@ -51,13 +52,15 @@ pub(crate) fn nothing_to_try(settings: &Settings) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::draft::{LocationRules, ReferenceServer};
+    use crate::view::draft::{Probe, ReferenceServer};
+    use crate::view::rules::LocationRules;
 
     fn list(enabled: bool, hosts: &[&str]) -> ReferenceServers {
         let server = |(position, host): (usize, &&str)| ReferenceServer {
             position,
             host: (*host).into(),
             ports: vec![443],
+            probe: Probe::Tcp,
         };
         ReferenceServers { enabled, servers: (1..).zip(hosts).map(server).collect() }
     }
@@ -84,8 +87,12 @@ mod tests {
     fn a_list_that_nobody_tries_is_told_with_what_it_means() {
         let told = |enabled, hosts: &[&str], meaning| {
             let location = LocationRules { server_connection: Some(meaning), ..LocationRules::default() };
-            nothing_to_try(&Settings { reference_servers: list(enabled, hosts), location })
-                .unwrap_or_default()
+            nothing_to_try(&Settings {
+                reference_servers: list(enabled, hosts),
+                location,
+                ..Settings::default()
+            })
+            .unwrap_or_default()
         };
         let lines = [
             told(true, &["a"], ServerConnection::SaysNothing),

@@ -32,12 +32,28 @@ pub(crate) fn change_line(change: &Change) -> String {
 
 fn subject(change: &Change) -> Option<String> {
     if let Some(host) = change.host() {
-        return Some(format!("reference server {host}"));
+        let of_host = if change.path.ends_with("].probe") {
+            format!("probe of reference server {host}")
+        } else if change.path.ends_with("].tls.pins") {
+            format!("key of reference server {host}")
+        } else {
+            format!("reference server {host}")
+        };
+        return Some(of_host);
+    }
+    if let Some(address) = change.path.strip_prefix("gateways[").and_then(|rest| rest.strip_suffix(']')) {
+        return Some(format!("gateway {address}"));
     }
     let words = match change.path.as_str() {
         "reference_servers.enabled" => "reference server list",
         "location.server_connection" => "connection to the server",
         "location.recheck_interval" => "recheck interval",
+        "location.criterion" => "criterion",
+        "location.required_successes" => "reference servers that must answer",
+        "location.tunnels" => "tunnels",
+        "location.confirmations_to_internal" => "confirmations to internal",
+        "location.confirmations_to_external" => "confirmations to external",
+        "location.minimum_dwell" => "minimum dwell",
         _ => return None,
     };
     Some(words.to_owned())
@@ -68,6 +84,10 @@ mod tests {
             change(ChangeKind::Added, "reference_servers.servers[10.1.1.5]", "", "80, 443 at place 1"),
             change(ChangeKind::Moved, "reference_servers.servers[db.example]", "place 1", "place 3"),
             change(ChangeKind::Changed, "location.recheck_interval", "60s", "300s"),
+            change(ChangeKind::Changed, "location.required_successes", "1", "2"),
+            change(ChangeKind::Changed, "reference_servers.servers[10.1.1.5].probe", "tcp", "tls"),
+            change(ChangeKind::Added, "reference_servers.servers[10.1.1.5].tls.pins", "", "sha256:abc"),
+            change(ChangeKind::Removed, "gateways[fe80::1]", "any hardware", ""),
             change(ChangeKind::Changed, "of.a.newer.server", "a", "b"),
         ]);
         insta::assert_snapshot!(text, @r"
@@ -76,6 +96,10 @@ mod tests {
         + reference server 10.1.1.5: 80, 443 at place 1
         > reference server db.example: place 1 → place 3
         ~ recheck interval: 60s → 300s
+        ~ reference servers that must answer: 1 → 2
+        ~ probe of reference server 10.1.1.5: tcp → tls
+        + key of reference server 10.1.1.5: sha256:abc
+        - gateway fe80::1: any hardware
         ~ of.a.newer.server: a → b
         ");
     }

@@ -2,7 +2,7 @@ use encoding_rs::WINDOWS_1252;
 use proptest::prelude::*;
 
 use super::*;
-use crate::view::draft::ReferenceServer;
+use crate::view::draft::{Probe, ReferenceServer};
 
 fn read(text: &str) -> Vec<(String, Vec<u32>)> {
     let sheet = parse(text).unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -40,6 +40,36 @@ fn ipv6_is_read_with_and_without_brackets() {
     assert_eq!(read("2001:db8::1,443"), [("2001:db8::1".to_owned(), vec![443])]);
     assert_eq!(read("[2001:db8::1]:443"), [("2001:db8::1".to_owned(), vec![443])]);
     assert_eq!(problems("2001:db8::1"), ["1: 2001:db8::1: the port is missing (host,port)"]);
+}
+
+fn pins(text: &str) -> Vec<(String, Vec<SpkiPin>)> {
+    let sheet = parse(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    sheet.rows.into_iter().map(|row| (row.host, row.pins)).collect()
+}
+
+#[test]
+fn pins_stand_in_their_column_or_show_by_their_beginning() {
+    let (one, two) = (SpkiPin::of(b"one"), SpkiPin::of(b"two"));
+    let hex: String = two.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = vec![("a".to_owned(), vec![one, two]), ("b".to_owned(), vec![])];
+    for text in [
+        format!("host,port,pins\na,443,{one} {two}\nb,22,\n"),
+        format!("host,port,pins\na,443,{one}\na,8443,{one} {two}\nb,22\n"),
+        format!("Host;Port;Key pins\na;443;{one} {hex}\nb;22;\n"),
+        format!("a,443,{one},{two}\nb,22\n"),
+        format!("host\na:443,{one} {two}\nb:22\n"),
+    ] {
+        assert_eq!(pins(&text), expected, "{text}");
+    }
+    assert_eq!(
+        problems("host,port,pins\na,443,sha256:abc\nb,,\nc,x,443\n"),
+        [
+            "2: \"sha256:abc\" is not a key pin (sha256: and 43 characters of base64url, or 64 hexadecimal digits)",
+            "3: b: the port is missing (host,port)",
+            "4: \"x\" is not a port (1 to 65535)",
+            "4: \"443\" is not a key pin (sha256: and 43 characters of base64url, or 64 hexadecimal digits)",
+        ]
+    );
 }
 
 #[test]
@@ -122,15 +152,22 @@ proptest! {
             any::<[u16; 8]>().prop_map(|segments| std::net::Ipv6Addr::from(segments).to_string()),
         ]
         .prop_filter("a host", |text| text.parse::<Host>().is_ok_and(|host| host.to_string() == *text)),
-        proptest::collection::btree_set(1_u32..=65_535, 1..=8),
+        (
+            proptest::collection::btree_set(1_u32..=65_535, 1..=8),
+            proptest::collection::btree_set(any::<u8>(), 0..=8),
+        ),
         0..40,
     )) {
-        let servers = servers.into_iter().zip(1..).map(|((host, ports), position)| {
-            ReferenceServer { position, host, ports: ports.into_iter().rev().collect() }
+        let servers = servers.into_iter().zip(1..).map(|((host, (ports, keys)), position)| {
+            let probe = Probe::new(keys.into_iter().map(|key| SpkiPin::of(&[key])).collect());
+            ReferenceServer { position, host, ports: ports.into_iter().rev().collect(), probe }
         });
         let list = ReferenceServers { enabled: true, servers: servers.collect() };
         let expected: Vec<_> = list.servers.iter().map(|server| (server.host.clone(), server.ports.clone())).collect();
         prop_assert_eq!(read(&write(&list)), expected);
+        let expected: Vec<_> =
+            list.servers.iter().map(|server| (server.host.clone(), server.probe.pins().to_vec())).collect();
+        prop_assert_eq!(pins(&write(&list)), expected);
     }
 
     #[test]
@@ -138,7 +175,8 @@ proptest! {
         let text = decode(&bytes, Encoding::Auto);
         if let Ok(text) = text {
             let n_lines = text.lines().count();
-            if let Err(problems) = parse(&text) {
+            let both = [parse(&text).err(), gateways::parse(&text).err()];
+            for problems in both.into_iter().flatten() {
                 prop_assert!(problems.iter().all(|problem| (1..=n_lines).contains(&problem.line)));
             }
         }

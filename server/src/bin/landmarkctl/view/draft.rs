@@ -1,10 +1,12 @@
 //! Settings and the draft of them.
 
-use std::fmt;
-
 use jiff::Timestamp;
+use landmark_proto::network::MacAddress;
+use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use super::rules::LocationRules;
 
 /// The settings as saved, in force nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +24,7 @@ pub(crate) struct Draft {
 pub(crate) struct Settings {
     pub(crate) reference_servers: ReferenceServers,
     pub(crate) location: LocationRules,
+    pub(crate) gateways: Vec<Gateway>,
 }
 
 /// The list, in the order in which it is tried.
@@ -38,40 +41,48 @@ pub(crate) struct ReferenceServer {
     pub(crate) position: usize,
     pub(crate) host: String,
     pub(crate) ports: Vec<u32>,
+    #[serde(flatten)]
+    pub(crate) probe: Probe,
 }
 
-/// How a location is decided.
+/// What counts as an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct LocationRules {
-    pub(crate) server_connection: Option<ServerConnection>,
-    pub(crate) recheck_interval_seconds: Option<u64>,
+#[serde(tag = "probe", rename_all = "snake_case")]
+pub(crate) enum Probe {
+    /// A connection.
+    #[default]
+    Tcp,
+    /// A TLS handshake with a peer that has one of these keys.
+    Tls {
+        #[serde(serialize_with = "as_text")]
+        pins: Vec<SpkiPin>,
+    },
 }
 
-/// What a connection to the management server says about the place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ServerConnection {
-    /// An agent that is connected is internal (default of a new server)
-    MeansInternal,
-    /// The server faces the internet: the reference servers decide
-    SaysNothing,
+/// A gateway of the company's networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Gateway {
+    pub(crate) address: String,
+    /// Absent: any.
+    pub(crate) mac: Option<String>,
 }
 
-impl ServerConnection {
-    pub(crate) fn to_wire(self) -> wire::ServerConnection {
-        match self {
-            Self::MeansInternal => wire::ServerConnection::MeansInternal,
-            Self::SaysNothing => wire::ServerConnection::SaysNothing,
-        }
+fn as_text<S: Serializer>(pins: &[SpkiPin], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(pins.iter().map(ToString::to_string))
+}
+
+impl Probe {
+    /// A connection will do where no key is named.
+    pub(crate) fn new(pins: Vec<SpkiPin>) -> Self {
+        if pins.is_empty() { Self::Tcp } else { Self::Tls { pins } }
     }
-}
 
-impl fmt::Display for ServerConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::MeansInternal => "means-internal",
-            Self::SaysNothing => "says-nothing",
-        })
+    /// The keys that are recognised, where any are asked for.
+    pub(crate) fn pins(&self) -> &[SpkiPin] {
+        match self {
+            Self::Tcp => &[],
+            Self::Tls { pins } => pins,
+        }
     }
 }
 
@@ -103,35 +114,31 @@ impl From<wire::Draft> for Draft {
 
 impl From<wire::Settings> for Settings {
     fn from(settings: wire::Settings) -> Self {
-        let wire::Settings { reference_servers, location, gateways: _ } = settings;
+        let wire::Settings { reference_servers, location, gateways } = settings;
         let wire::ReferenceServerList { enabled, servers } = reference_servers.unwrap_or_default();
-        let servers = servers
-            .into_iter()
-            .zip(1..)
-            .map(|(wire::ReferenceServer { host, ports, tls: _ }, position)| ReferenceServer {
-                position,
-                host,
-                ports,
-            })
-            .collect();
+        let servers = servers.into_iter().zip(1..).map(|(server, position)| {
+            let wire::ReferenceServer { host, ports, tls } = server;
+            ReferenceServer { position, host, ports, probe: tls.map(Probe::from).unwrap_or_default() }
+        });
+        let servers = servers.collect();
         Self {
             reference_servers: ReferenceServers { enabled, servers },
             location: location.map(LocationRules::from).unwrap_or_default(),
+            gateways: gateways.into_iter().map(Gateway::from).collect(),
         }
     }
 }
 
-impl From<wire::LocationRules> for LocationRules {
-    fn from(rules: wire::LocationRules) -> Self {
-        let wire::LocationRules { server_connection, recheck_interval, .. } = rules;
-        Self {
-            server_connection: match wire::ServerConnection::try_from(server_connection) {
-                Ok(wire::ServerConnection::MeansInternal) => Some(ServerConnection::MeansInternal),
-                Ok(wire::ServerConnection::SaysNothing) => Some(ServerConnection::SaysNothing),
-                Ok(wire::ServerConnection::Unspecified) | Err(_) => None,
-            },
-            recheck_interval_seconds: super::duration(recheck_interval)
-                .and_then(|interval| u64::try_from(interval.as_secs()).ok()),
-        }
+impl From<wire::TlsProbe> for Probe {
+    fn from(tls: wire::TlsProbe) -> Self {
+        let wire::TlsProbe { pins } = tls;
+        Self::Tls { pins: pins.iter().filter_map(|pin| SpkiPin::try_from(pin.as_ref()).ok()).collect() }
+    }
+}
+
+impl From<wire::Gateway> for Gateway {
+    fn from(gateway: wire::Gateway) -> Self {
+        let wire::Gateway { address, mac } = gateway;
+        Self { address, mac: MacAddress::try_from(mac.as_ref()).ok().map(|mac| mac.to_string()) }
     }
 }

@@ -1,11 +1,12 @@
 use super::*;
-use crate::view::draft::{ReferenceServer, Settings};
+use crate::view::draft::{Probe, ReferenceServer, Settings};
 
 fn draft(hosts: &[(&str, &[u32])]) -> Draft {
     let servers = hosts.iter().zip(1..).map(|((host, ports), position)| ReferenceServer {
         position,
         host: (*host).into(),
         ports: ports.to_vec(),
+        probe: Probe::Tcp,
     });
     Draft {
         etag: "1".into(),

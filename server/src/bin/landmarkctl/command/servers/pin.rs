@@ -1,0 +1,196 @@
+//! `landmarkctl servers pin`: a reference server's certificate as this machine sees it, and its key saved to the draft.
+
+use jiff::Timestamp;
+use landmark_daemon::error::Chain;
+use landmark_proto::host::Host;
+use landmark_proto::pin::SpkiPin;
+use serde::Serialize;
+
+use super::{change, not_understood};
+use crate::cli::servers::{Etag, Pin};
+use crate::client::{Edit, Entry};
+use crate::command::edits::{self, Save};
+use crate::command::{Run, confirm};
+use crate::errors::{Exit, Failure, Origins};
+use crate::peer::{self, PeerError};
+use crate::render::certificate::certificate;
+use crate::render::settings::short_pin;
+use crate::target::{self, Target};
+use crate::view::certificate::Certificate;
+use crate::view::draft::Draft;
+
+/// Where TLS is spoken unless it is said.
+const HTTPS: u16 = 443;
+const CONFIRM: &str = "this is what answers here: confirm the pin on the server itself before you assign it";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    certificates: &'a [Certificate],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draft: Option<&'a Draft>,
+}
+
+/// One server to look at.
+struct Wanted {
+    host: Host,
+    port: u16,
+}
+
+struct Looked {
+    wanted: Wanted,
+    pin: SpkiPin,
+}
+
+pub(super) async fn pin(run: &Run, arguments: Pin) -> Result<Exit, Failure> {
+    let Pin { targets, add, yes, etag } = arguments;
+    let wanted = wanted(&targets)?;
+    let mut looked = Vec::new();
+    let mut certificates = Vec::new();
+    let mut failure = Failure::new(Exit::Unreachable, "no key was seen of these; nothing was saved");
+    let n_wanted = wanted.len();
+    for one in wanted {
+        match peer::look(&one.host, one.port).await {
+            Ok(seen) => {
+                certificates.push(Certificate::new(one.host.to_string(), one.port, &seen, Timestamp::now()));
+                looked.push(Looked { wanted: one, pin: seen.certificate.pin });
+            }
+            Err(error) => {
+                failure = failure.problem(place(&one), Chain(&error).to_string());
+                if matches!(error, PeerError::NotTls { .. }) {
+                    failure = failure.hint("only servers that speak TLS at once can be pinned (no STARTTLS)");
+                }
+            }
+        }
+    }
+    if !run.out.is_json() {
+        let paper = run.out.paper();
+        for one in &certificates {
+            run.out.data(&format!("{}\n", certificate(one, &paper)))?;
+        }
+    }
+    // All or none: what was asked for was not seen.
+    if looked.len() < n_wanted {
+        return Err(failure);
+    }
+    if add {
+        return save(run, &looked, &certificates, yes, etag).await;
+    }
+    if run.out.is_json() {
+        run.out.document(&Document { certificates: &certificates, draft: None })?;
+    }
+    run.out.warning(CONFIRM);
+    run.out.remark("to save it: the same with --add");
+    Ok(Exit::Done)
+}
+
+async fn save(
+    run: &Run,
+    looked: &[Looked],
+    certificates: &[Certificate],
+    yes: bool,
+    etag: Etag,
+) -> Result<Exit, Failure> {
+    let mut client = run.client().await?;
+    let before = edits::read(&mut client).await?;
+    run.out.warning(CONFIRM);
+    if !yes {
+        let deeds: Vec<String> = looked.iter().map(|one| deed(one, &before)).collect();
+        confirm(run, &deeds.join(" and "), "from then on agents recognise it by this key only").await?;
+    }
+    let mut origins = Origins::none();
+    let mut edits = Vec::new();
+    for (index, one) in looked.iter().enumerate() {
+        origins.add(format!("edits[{index}].add_reference_server"), place(&one.wanted));
+        let entry = Entry {
+            host: one.wanted.host.to_string(),
+            ports: vec![u32::from(one.wanted.port)],
+            pins: vec![one.pin],
+        };
+        edits.push(Edit::Add { entry, position: None });
+    }
+    let save = Save { doing: "pin this", edits, origins, etag: etag.etag };
+    let after = edits::save(run, &mut client, &before, save).await?;
+    if run.out.is_json() {
+        run.out.document(&Document { certificates, draft: Some(&after) })?;
+        return Ok(Exit::Done);
+    }
+    let done: Vec<String> =
+        looked.iter().filter_map(|one| change::keys_of(&one.wanted.host.to_string(), &after)).collect();
+    edits::tell(run, &after, &done)?;
+    Ok(Exit::Done)
+}
+
+/// As in "would …".
+fn deed(looked: &Looked, before: &Draft) -> String {
+    let host = looked.wanted.host.to_string();
+    let pin = short_pin(&looked.pin);
+    match before.settings.reference_servers.find(&host) {
+        None => format!("add {} with the key {pin}", place(&looked.wanted)),
+        Some(server) if server.probe.pins().is_empty() => format!("recognise {host} by the key {pin}"),
+        Some(server) if server.probe.pins().contains(&looked.pin) => {
+            format!("leave {host}, which has the key {pin} already,")
+        }
+        Some(_) => format!("add the key {pin} to those of {host}"),
+    }
+}
+
+fn wanted(arguments: &[String]) -> Result<Vec<Wanted>, Failure> {
+    let targets = target::each(arguments).map_err(|problems| not_understood(&problems))?;
+    let mut wanted = Vec::new();
+    let mut failure = Failure::usage("this cannot be understood");
+    let mut n_problems = 0;
+    for target in &targets {
+        let Target { host, ports } = target;
+        let parsed = host.value.parse::<Host>().map_err(|error| error.to_string());
+        let port = match ports.as_slice() {
+            [] => Ok(HTTPS),
+            [port] => u16::try_from(port.value)
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(|| format!("{} is not a port (1 to 65535)", port.value)),
+            [_, _, ..] => Err("one port at a time".to_owned()),
+        };
+        match (parsed, port) {
+            (Ok(host), Ok(port)) => wanted.push(Wanted { host, port }),
+            (Err(problem), _) | (_, Err(problem)) => {
+                n_problems += 1;
+                failure = failure.problem(host.argument.clone(), problem);
+            }
+        }
+    }
+    if n_problems == 0 {
+        Ok(wanted)
+    } else {
+        Err(failure.hint("HOST, HOST:PORT or [IPV6]:PORT, for example: intranet.example.com:443"))
+    }
+}
+
+fn place(wanted: &Wanted) -> String {
+    match &wanted.host {
+        Host::V6(..) => format!("[{}]:{}", wanted.host, wanted.port),
+        Host::V4(_) | Host::Name(_) => format!("{}:{}", wanted.host, wanted.port),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_a_port_is_looked_at_where_https_is() {
+        let read = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
+            wanted(&arguments).map(|all| all.iter().map(place).collect::<Vec<_>>())
+        };
+        let places = read(&["Web.example", "10.1.1.5:636", "2001:db8::1", "[2001:db8::1]:8443"]).unwrap();
+        assert_eq!(places, ["web.example:443", "10.1.1.5:636", "[2001:db8::1]:443", "[2001:db8::1]:8443"]);
+        insta::assert_snapshot!(read(&["a:0", "https://b", "c:1,2", "224.0.0.1"]).unwrap_err(), @r#"
+        landmarkctl: this cannot be understood
+          a:0: 0 is not a port (1 to 65535)
+          "https://b" is a URL; give the host alone and the port beside it
+          c:1,2: one port at a time
+          224.0.0.1: a multicast address is not a host
+        hint: HOST, HOST:PORT or [IPV6]:PORT, for example: intranet.example.com:443
+        "#);
+    }
+}
