@@ -59,7 +59,6 @@ use self::admission::Admission;
 use self::allowance::Allowances;
 use self::health::Sweeps;
 use self::slots::Slots;
-use self::sweeps::Watch;
 use self::writer::Writer;
 
 /// From this size on a fleet spreads what all of its agents would otherwise do in the same second.
@@ -181,6 +180,7 @@ pub async fn spawn(tasks: &mut Tasks, parts: Parts) -> Result<Fleet, StoreError>
     });
     let sessions_ended = CancellationToken::new();
     tasks.spawn("fleet", attend(Arc::clone(&shared), published_rx, sessions_ended.clone()));
+    tasks.spawn("reference-certificates", sweeps::watch_certificates(Arc::clone(&shared)));
     tasks.spawn("status-writer", writer_task.run(sessions_ended));
     Ok(Fleet(shared))
 }
@@ -268,7 +268,6 @@ async fn attend(
     // Whatever happens to us, the writer must not wait for ever.
     let _guard = sessions_ended.drop_guard();
     let mut tuning = shared.tuning();
-    let mut certificates = Watch::default();
     let mut look_at_size = interval(SIZE_INTERVAL);
     loop {
         tokio::select! {
@@ -288,7 +287,6 @@ async fn attend(
                     info!(evaluation_spread = ?tuning.evaluation_spread, "agents told of another timing");
                     shared.registry.retune(&tuning).await;
                 }
-                certificates.look(&shared, SystemTime::now()).await;
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Sweeps: asks agents for them, takes their reports in, has them counted, and tells of certificates that end soon.
 
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use landmark_proto::ids::AgentId;
 use landmark_proto::message::SweepReport;
 use tokio::task::spawn_blocking;
+use tokio::time::interval;
 use tracing::{debug, warn};
 
 use super::health::{Expiring, Health, Told, Unfit, expiring};
@@ -18,6 +20,8 @@ const LEAST_SPREAD: Duration = Duration::from_secs(2);
 /// Connections a second that a port of a reference server bears for our curiosity: little for a domain controller, which
 /// has other things to do.
 const SWEEPS_PER_SECOND: u32 = 100;
+/// Between two looks whether there are others than before.
+const LOOK_PAUSE: Duration = Duration::from_secs(60);
 /// Certificates are looked at again at least so often: one that nobody touches comes nearer to its end.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -88,16 +92,29 @@ fn spread_for(n_online: usize) -> Duration {
 /// What an agent accepts.
 pub(super) const MAX_SPREAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Looks after the certificates of the reference servers.
+/// Tells of certificates of the reference servers that end soon, until a stop.
+pub(super) async fn watch_certificates(shared: Arc<Shared>) {
+    let mut watch = Watch::default();
+    let mut look = interval(LOOK_PAUSE);
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => return,
+            _ = look.tick() => watch.look(&shared, SystemTime::now()).await,
+        }
+    }
+}
+
+/// What was looked at, and what was told.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+struct Watch {
     told: Told,
     looked: Option<(SystemTime, u64)>,
 }
 
 impl Watch {
     /// Tells of certificates that end soon, where there may be others than before.
-    pub(super) async fn look(&mut self, shared: &Shared, now: SystemTime) {
+    async fn look(&mut self, shared: &Shared, now: SystemTime) {
         let n_changes = shared.sweeps().n_certificate_changes();
         let is_known = self.looked.is_some_and(|(at, n_seen)| {
             n_seen == n_changes && now.duration_since(at).is_ok_and(|age| age < LOOK_INTERVAL)
