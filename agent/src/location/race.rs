@@ -70,8 +70,14 @@ struct Slot {
 #[derive(Debug)]
 enum Stage {
     Waiting,
-    UnderWay { started: Moment },
-    Over { tried: Tried, counts: bool },
+    UnderWay {
+        started: Moment,
+    },
+    /// Boxed: a list may have thousands of targets, of which few are ever tried.
+    Over {
+        tried: Box<Tried>,
+        counts: bool,
+    },
 }
 
 /// What to do; numbers are places in the list of targets.
@@ -129,7 +135,7 @@ impl Race {
     pub(crate) fn ended(&mut self, now: Moment, index: usize, ended: Ended, counts: bool) -> Vec<Action> {
         let Some(slot) = self.slots.get_mut(index) else { return Vec::new() };
         let Stage::UnderWay { started } = slot.stage else { return Vec::new() };
-        slot.stage = Stage::Over { tried: Tried::new(self.began, started, now, ended), counts };
+        slot.stage = Stage::Over { tried: Box::new(Tried::new(self.began, started, now, ended)), counts };
         self.n_in_flight -= 1;
         self.n_open -= 1;
         let mut actions = Vec::new();
@@ -191,7 +197,7 @@ impl Race {
             }
         }
         let over = |slot: Slot| match slot.stage {
-            Stage::Over { tried, .. } => Some(tried),
+            Stage::Over { tried, .. } => Some(*tried),
             Stage::Waiting | Stage::UnderWay { .. } => None,
         };
         self.slots.into_iter().take(n_tried).filter_map(over).collect()
@@ -256,7 +262,8 @@ impl Race {
             Stage::UnderWay { started } => (Some(started), true),
             Stage::Over { .. } => return false,
         };
-        slot.stage = Stage::Over { tried: Tried::not_needed(self.began, started, now), counts: false };
+        slot.stage =
+            Stage::Over { tried: Box::new(Tried::not_needed(self.began, started, now)), counts: false };
         self.n_open -= 1;
         self.n_in_flight -= usize::from(was_under_way);
         was_under_way

@@ -7,7 +7,7 @@ use landmark_proto::location::{LinkState, Trigger};
 use landmark_proto::location_rules::{Criterion, ServerConnection};
 use landmark_proto::settings::Settings;
 
-use self::evaluation::{Attempt, Evaluation, Ground};
+use self::evaluation::{Attempt, Evaluation, Ground, milliseconds};
 use super::tests::{Happening, Seen, Story, Word};
 
 /// Tells what the rules say of a story.
@@ -58,8 +58,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                 let waits = rules.is_none() && !reads && !all.is_empty();
                 wanted.push((trigger, now + if waits { wait } else { 0 }));
             } else if let (true, Some(ended)) = (wanted.is_empty(), ended) {
-                let interval =
-                    settings.as_ref().map(|it| it.location.recheck_interval.get().as_millis() as u64);
+                let interval = settings.as_ref().map(|it| milliseconds(it.location.recheck_interval.get()));
                 let confirm_at = ground.as_ref().and_then(|(.., confirm_at)| *confirm_at);
                 if confirm_at.is_some_and(|at| now >= at) {
                     wanted.push((Trigger::Confirmation, now));

@@ -1,5 +1,7 @@
 //! One evaluation of the model: what it sees, and what becomes of its finding.
 
+use std::time::Duration;
+
 use landmark_proto::location::Trigger;
 use landmark_proto::location_rules::Criterion;
 use landmark_proto::settings::Settings;
@@ -98,7 +100,7 @@ impl Evaluation {
     /// The finding becomes the verdict, or is held back.
     fn give(&mut self, now: u64, found: Word, ground: &mut Ground) {
         let rules = self.settings.as_ref().map(|it| it.location.hysteresis).unwrap_or_default();
-        let (dwell, mut confirm_at) = (rules.minimum_dwell.get().as_millis() as u64, None);
+        let (dwell, mut confirm_at) = (milliseconds(rules.minimum_dwell.get()), None);
         let stood = ground.take().filter(|(under, ..)| *under == self.settings);
         let (mut since, mut n) = (now, 0);
         if let Some((_, word, changed_at, contradicted, _)) = stood {
@@ -134,4 +136,8 @@ impl Evaluation {
         }
         self.over = Some((now, verdict));
     }
+}
+
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap()
 }

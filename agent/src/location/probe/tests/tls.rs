@@ -30,8 +30,11 @@ fn identity() -> (SpkiPin, Arc<ServerConfig>) {
     (pin, Arc::new(config))
 }
 
+/// The server name that was asked for, and the application bytes that came.
+type Served = (Option<String>, Vec<u8>);
+
 /// Serves one connection; gives the server name that was asked for and the application bytes that came.
-fn serve(config: Arc<ServerConfig>) -> (u16, JoinHandle<(Option<String>, Vec<u8>)>) {
+fn serve(config: Arc<ServerConfig>) -> (u16, JoinHandle<Served>) {
     let (listener, port) = listener(V4);
     let served = thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
