@@ -2,6 +2,9 @@
 
 pub mod attempt;
 
+use prost::Message as _;
+use thiserror::Error;
+
 use crate::evidence::{Evidence, finding};
 use crate::hysteresis::Standing;
 use crate::ids::{BootId, EvaluationId};
@@ -17,6 +20,32 @@ use super::location as convert_location;
 use super::network::{routes_from_wire, routes_to_wire};
 use super::settings as convert_settings;
 use super::time::{duration_from_wire, duration_to_wire, timestamp_from_wire, timestamp_to_wire};
+
+/// The record as bytes: what is stored, and what a document carries.
+pub fn encode(evidence: &Evidence) -> Vec<u8> {
+    to_wire(evidence).encode_to_vec()
+}
+
+/// Reads a record that [`encode`] made.
+///
+/// # Errors
+/// Not a record, or one that breaks a rule.
+pub fn decode(bytes: &[u8]) -> Result<Evidence, InvalidRecord> {
+    let message =
+        wire::Evidence::decode(bytes).map_err(|error| InvalidRecord::Malformed(error.to_string()))?;
+    from_wire(message).map_err(InvalidRecord::Invalid)
+}
+
+/// Bytes that are not the record of an evaluation.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidRecord {
+    /// Not the message.
+    #[error("not evidence: {0}")]
+    Malformed(String),
+    /// Rules are broken.
+    #[error("{0}")]
+    Invalid(Violations),
+}
 
 /// The whole record. The rule is the wire's own redundancy, for readers who do not know the rules.
 pub fn to_wire(evidence: &Evidence) -> wire::Evidence {

@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::convert;
@@ -47,7 +46,7 @@ pub fn document(evidence: &Evidence) -> Value {
         "why": sentence(evidence),
         "decided_in_ms": milliseconds(*decided_in),
         "settled_in_ms": milliseconds(*settled_in),
-        "record": STANDARD.encode(convert::evidence::to_wire(evidence).encode_to_vec()),
+        "record": STANDARD.encode(convert::evidence::encode(evidence)),
     })
 }
 

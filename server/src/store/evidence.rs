@@ -4,11 +4,9 @@
 
 use std::time::SystemTime;
 
-use landmark_proto::convert::evidence::{from_wire, to_wire};
+use landmark_proto::convert;
 use landmark_proto::evidence::{Evidence, replay};
 use landmark_proto::ids::{AgentId, EvaluationId};
-use landmark_proto::wire;
-use prost::Message as _;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::agents::count_to_row;
@@ -38,7 +36,7 @@ impl EvidenceRecord {
             started_at: evidence.started_at,
             evaluation: evidence.evaluation,
             follows: replay(evidence) == evidence.verdict,
-            encoded: to_wire(evidence).encode_to_vec(),
+            encoded: convert::evidence::encode(evidence),
         }
     }
 
@@ -178,9 +176,7 @@ fn newest_to_go(sizes: &[(i64, i64)]) -> Option<i64> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Evidence, StoreError> {
-    let damaged = |reason: &dyn std::fmt::Display| StoreError::damaged("evidence", reason);
-    let message = wire::Evidence::decode(bytes).map_err(|error| damaged(&error))?;
-    from_wire(message).map_err(|error| damaged(&error))
+    convert::evidence::decode(bytes).map_err(|error| StoreError::damaged("evidence", &error))
 }
 
 #[cfg(test)]

@@ -2,14 +2,12 @@
 //!
 //! It must not know how an agent came to it.
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landmark_proto::convert::evidence::from_wire;
+use landmark_proto::convert::evidence::decode;
 use landmark_proto::evidence::{Evidence, replay};
 use landmark_proto::explain::document;
-use landmark_proto::wire;
-use prost::Message as _;
 use serde_json::Value;
 
 /// Reads the record of an evidence, as `landmark-agent explain --json` prints it.
@@ -18,8 +16,7 @@ use serde_json::Value;
 /// There is none.
 pub fn record(evidence: &Value) -> Result<Evidence> {
     let record = evidence["record"].as_str().with_context(|| format!("no record in {evidence}"))?;
-    let message = wire::Evidence::decode(STANDARD.decode(record)?.as_slice())?;
-    from_wire(message).map_err(|violations| anyhow!("{violations}: {evidence}"))
+    decode(&STANDARD.decode(record)?).with_context(|| evidence.to_string())
 }
 
 /// Fails unless the verdict follows from the record, and the document says what the record says.
