@@ -117,6 +117,8 @@ struct Session {
     /// New evidence that the server wants to know.
     wanted: watch::Receiver<Option<EvaluationId>>,
     swept: watch::Receiver<Option<Arc<Swept>>>,
+    /// The last one that this session told; what earlier ones told is told once more, for the server may have forgotten it.
+    told_sweep: Option<Arc<Swept>>,
     /// The network as it was when the link was known to stand.
     noticed: Changes,
     inbound: Streaming<wire::ServerMessage>,

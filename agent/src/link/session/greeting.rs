@@ -87,15 +87,13 @@ pub(super) async fn begin(
         is_new
     });
     let conversation = Conversation::new(&welcome, from, memory, Instant::now(), Share::random());
-    let mut swept = parties.sweeps.last();
     let noticed = *parties.changes.borrow_and_update();
-    // What was told in an earlier session is told once more: the server may have forgotten it.
-    swept.mark_changed();
     let session = Session {
         conversation,
         decided: parties.location.decided(),
         wanted: parties.location.evidence().wanted(),
-        swept,
+        swept: parties.sweeps.last(),
+        told_sweep: None,
         noticed,
         parties,
         inbound,

@@ -44,8 +44,9 @@ impl Session {
         }
         self.wanted.mark_unchanged();
         self.conversation.has_evidence(self.parties.location.evidence().has_unseen());
-        if self.swept.has_changed().unwrap_or(false) {
-            let swept = self.swept.borrow_and_update().clone();
+        let swept = self.swept.borrow_and_update().clone();
+        if swept != self.told_sweep {
+            self.told_sweep.clone_from(&swept);
             let held = self.parties.ledger.held().borrow().as_ref().map(Accepted::held);
             // Of another list than the one held it would say nothing.
             if let Some(swept) = swept.filter(|swept| Some(swept.held()) == held) {
