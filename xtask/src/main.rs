@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a tool for people at a terminal")]
 #![expect(clippy::disallowed_methods, reason = "writes only what can be made again")]
 
+mod bench;
 mod codegen;
 mod command;
 mod demo;
@@ -28,6 +29,8 @@ enum Command {
     Demo(demo::Options),
     /// Run every test level that this machine allows; install what they need when root on Debian.
     Test(test::Options),
+    /// Measure, on an otherwise quiet machine.
+    Bench(bench::Options),
     /// Make the Rust code of the wire contract from proto/landmark/v1/*.proto (no protoc needed).
     Codegen {
         /// Change nothing; fail if the committed code is not what would be made.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Codegen { check } => codegen::run(check),
         Command::Tidy => tidy::run(),
     };
