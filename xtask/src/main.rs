@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a tool for people at a terminal")]
 #![expect(clippy::disallowed_methods, reason = "writes only what can be made again")]
 
+mod bench;
 mod codegen;
 mod command;
 mod demo;
@@ -32,6 +33,8 @@ enum Command {
     Lab(lab::Options),
     /// Run every test level that this machine allows; install what they need when root on Debian.
     Test(test::Options),
+    /// Measure, on an otherwise quiet machine.
+    Bench(bench::Options),
     /// Make the Rust code of the wire contract from proto/landmark/v1/*.proto (no protoc needed).
     Codegen {
         /// Change nothing; fail if the committed code is not what would be made.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Codegen { check } => codegen::run(check),
         Command::Tidy => tidy::run(),
     };
