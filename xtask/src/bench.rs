@@ -1,18 +1,16 @@
 //! Benchmarks: builds what they need, then starts a program of `tests/bench/`. What is measured is told there.
 
+mod decision;
 mod idle;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-#[derive(Args)]
-pub(crate) struct Options {
-    #[command(subcommand)]
-    what: What,
-}
-
+/// What is measured.
 #[derive(Subcommand)]
-enum What {
+pub(crate) enum Bench {
+    /// How fast an agent decides where it is, beside walks of the same list. Needs root.
+    Decision(decision::Options),
     /// What an agent costs a machine on which nothing happens: size, memory, wake-ups, each beside its limit.
     Idle(idle::Options),
 }
@@ -21,8 +19,9 @@ enum What {
 ///
 /// # Errors
 /// The build failed, nothing could be measured, or a figure is over its limit.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    match &options.what {
-        What::Idle(options) => idle::run(options),
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Decision(options) => decision::run(options),
+        Bench::Idle(options) => idle::run(options),
     }
 }

@@ -31,10 +31,11 @@ enum Command {
     /// Build everything and open the laboratory: an office, a home and a café of network namespaces, and a machine to carry
     /// between them. Needs root.
     Lab(lab::Options),
+    /// Measure, in a release build and on an otherwise quiet machine.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run every test level that this machine allows; install what they need when root on Debian.
     Test(test::Options),
-    /// Measure, on an otherwise quiet machine.
-    Bench(bench::Options),
     /// Make the Rust code of the wire contract from proto/landmark/v1/*.proto (no protoc needed).
     Codegen {
         /// Change nothing; fail if the committed code is not what would be made.
@@ -49,8 +50,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Test(options) => test::run(&options),
-        Command::Bench(options) => bench::run(&options),
         Command::Codegen { check } => codegen::run(check),
         Command::Tidy => tidy::run(),
     };
