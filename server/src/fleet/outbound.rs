@@ -34,9 +34,9 @@ pub(super) struct State {
     /// Why the session ends, if it does.
     pub(super) ending: Option<End>,
     /// Since when something waits to be taken.
-    pub(super) waiting_since: Option<Instant>,
+    pub(super) waiting_since: Option<tokio::time::Instant>,
     /// Since when the push is unanswered that keeps a newer assignment back.
-    pub(super) held_back_since: Option<Instant>,
+    pub(super) held_back_since: Option<tokio::time::Instant>,
 }
 
 impl Outbound {
@@ -105,8 +105,8 @@ impl Outbound {
         let slots = &self.inner().slots;
         State {
             ending: slots.ending().cloned(),
-            waiting_since: slots.waiting_since(),
-            held_back_since: slots.held_back_since(),
+            waiting_since: slots.waiting_since().map(Into::into),
+            held_back_since: slots.held_back_since().map(Into::into),
         }
     }
 

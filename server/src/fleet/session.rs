@@ -179,12 +179,12 @@ impl Session {
         let mut renewals = self.certificate_end().map(|noted_end| Renewals::new(&self.peer, noted_end));
         let mut renew_at = self.remind_of_renewal(&mut renewals);
         loop {
-            let State { ending, waiting_since, held_back_since } = self.outbound.state();
-            if let Some(end) = ending {
+            let state = self.outbound.state();
+            if let Some(end) = state.ending {
                 return end;
             }
-            let blocked_at = waiting_since.map(|since| Instant::from_std(since) + write_limit);
-            let unanswered_at = held_back_since.map(|since| Instant::from_std(since) + answer_limit);
+            let blocked_at = state.waiting_since.map(|since| since + write_limit);
+            let unanswered_at = state.held_back_since.map(|since| since + answer_limit);
             let deadlines = [Some(overdue_at), blocked_at, unanswered_at, renew_at];
             let deadline = deadlines.into_iter().flatten().min().unwrap_or(overdue_at);
             tokio::select! {
@@ -201,16 +201,20 @@ impl Session {
                     }
                 }
                 () = sleep_until(deadline) => {
-                    if blocked_at.is_some_and(|at| at <= deadline) {
+                    // What waited may have been taken meanwhile, of which nobody is told.
+                    let State { waiting_since, held_back_since, .. } = self.outbound.state();
+                    if waiting_since.is_some_and(|since| since + write_limit <= deadline) {
                         return End::Blocked(write_limit);
                     }
                     if overdue_at <= deadline {
                         return End::Overdue(silence);
                     }
-                    if unanswered_at.is_some_and(|at| at <= deadline) {
+                    if held_back_since.is_some_and(|since| since + answer_limit <= deadline) {
                         return End::Unanswered(answer_limit);
                     }
-                    renew_at = self.remind_of_renewal(&mut renewals);
+                    if renew_at.is_some_and(|at| at <= deadline) {
+                        renew_at = self.remind_of_renewal(&mut renewals);
+                    }
                 }
             }
         }

@@ -400,6 +400,25 @@ async fn who_does_not_read_is_cut_off() {
 }
 
 #[tokio::test]
+async fn who_reads_everything_and_is_silent_stays() {
+    let config = FleetConfig { write_limit: QUIET, ..FleetConfig::default() };
+    let server = TestServer::with(config).await;
+    let mut sessions = Vec::new();
+    // Whether the session's task or its reader looks first at what was said is chance.
+    for n in 0..16 {
+        let agent = server.agent(&n.to_string()).await;
+        let (mut session, _) = agent.connected().await;
+        session.say(AgentMessage::Heartbeat).await;
+        assert!(matches!(session.hear().await, ServerMessage::HeartbeatAck { .. }));
+        sessions.push((agent, session));
+    }
+    assert!(sessions[0].1.is_quiet_for(3 * QUIET).await);
+    for (agent, _) in &sessions {
+        assert!(server.fleet.registry().agent(agent.agent_id).unwrap().agent.online, "was cut off");
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_is_renewed_and_its_agent_reminded_when_it_is_due() {
     let server = TestServer::new().await;
     let agent = server.agent("a").await;
