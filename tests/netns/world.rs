@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use landmark_tests::fleet::{Agent, Ctl, Server, facts};
-use landmark_tests::lab::replay;
+use landmark_tests::replay;
 use landmark_tests::lab::{Lab, Laptop, Listener, Site, server_address};
 use landmark_tests::scratch::{self, Scratch};
 use landmark_tests::wait::{LIMIT, wait_until};

@@ -6,7 +6,6 @@
 //!                        │
 //!                        ├─► dns, portal, listener: who answers there, and how badly
 //!                        └─► faults: what packets meet on their way
-//! replay: evidence of an agent gives its verdict again
 //! ```
 //!
 //! Several laboratories stand side by side. A laboratory goes when its value is dropped; that of a process which was killed
@@ -23,7 +22,6 @@ pub mod laptop;
 pub mod listener;
 pub mod namespace;
 pub mod portal;
-pub mod replay;
 pub mod site;
 
 use std::cell::Cell;
