@@ -13,6 +13,7 @@ use landmark_agent::link::dial::TcpConnector;
 use landmark_daemon::config::Effective;
 use landmark_daemon::exit::Exit;
 use landmark_daemon::telemetry;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tracing::{debug, info, warn};
 
 mod cli;
@@ -93,12 +94,7 @@ fn run((config, effective): (Config, Vec<Effective>)) -> anyhow::Result<Exit> {
     for warning in config.warnings(&effective) {
         warn!(warning, "the configuration is doubtful");
     }
-    // Two threads: one that decides, one that a slow peer or disk cannot hold up; a laptop needs no more.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start the asynchronous runtime")?;
+    let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let connector = TcpConnector { connect_timeout: config.connect_timeout };
         let mut running = app::start(&config, Box::new(connector)).await?;
@@ -117,12 +113,18 @@ fn check_config(file: &Path) -> anyhow::Result<Exit> {
     print(&format!("{}: no problem found\n", file.display()))
 }
 
+/// One thread that decides: what blocks (disk, system calls that look at the network) has threads of its own as long as it
+/// takes, and nothing else takes long. A local runtime, for the other kinds bring the scheduler of many threads along.
+fn runtime() -> anyhow::Result<LocalRuntime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .context("cannot start the asynchronous runtime")
+}
+
 /// For the commands that ask something once.
 fn block_on<F: Future>(future: F) -> anyhow::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the asynchronous runtime")?;
+    let runtime = runtime()?;
     let output = runtime.block_on(future);
     runtime.shutdown_timeout(LEFTOVERS);
     Ok(output)

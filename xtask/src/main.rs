@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a tool for people at a terminal")]
 #![expect(clippy::disallowed_methods, reason = "writes only what can be made again")]
 
+mod bench;
 mod codegen;
 mod command;
 mod demo;
@@ -30,6 +31,9 @@ enum Command {
     /// Build everything and open the laboratory: an office, a home and a café of network namespaces, and a machine to carry
     /// between them. Needs root.
     Lab(lab::Options),
+    /// Measure, in a release build and on an otherwise quiet machine.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run every test level that this machine allows; install what they need when root on Debian.
     Test(test::Options),
     /// Make the Rust code of the wire contract from proto/landmark/v1/*.proto (no protoc needed).
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Test(options) => test::run(&options),
         Command::Codegen { check } => codegen::run(check),
         Command::Tidy => tidy::run(),

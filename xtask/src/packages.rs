@@ -1,4 +1,5 @@
-//! The system packages that tests need: real reference servers, and the tools of the laboratory.
+//! The system packages that tests and benchmarks need: real reference servers, the tools of the laboratory, and what an
+//! agent is compared with.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,6 +30,10 @@ pub(crate) const LABORATORY: [Needed; 3] = [
     Needed { package: "nftables", programs: &["/usr/sbin/nft", "/sbin/nft"] },
     Needed { package: "libfaketime", programs: &["/usr/lib/*/faketime/libfaketimeMT.so.1"] },
 ];
+
+/// What an agent is compared with.
+pub(crate) const COMPARED: [Needed; 1] =
+    [Needed { package: "netcat-openbsd", programs: &["/usr/bin/nc.openbsd", "/bin/nc.openbsd"] }];
 
 /// Makes sure that they are there, or says which command would: tests that miss one are skipped, visibly.
 ///

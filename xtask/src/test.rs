@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         match level {
             Level::Static => check_statically()?,
             Level::Unit => tests(&["--workspace", "--exclude", "landmark-tests"])?,
-            Level::Inproc => tests(&["--package", "landmark-tests", "--lib", "--test", "inproc"])?,
+            Level::Inproc => tests(&["--package", "landmark-tests", "--lib", "--bins", "--test", "inproc"])?,
             Level::E2e => {
                 packages::ensure(&packages::REFERENCE_SERVERS)?;
                 with_binaries("e2e")?;

@@ -174,6 +174,14 @@ impl Agent {
         self.process.as_mut().with_context(|| format!("{} does not run", self.name))?.signal(signal)
     }
 
+    /// Its process id.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.process.as_ref().with_context(|| format!("{} does not run", self.name))?.pid())
+    }
+
     /// What it says of itself, by `landmark-agent status --json`.
     ///
     /// # Errors

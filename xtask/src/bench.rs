@@ -1,0 +1,27 @@
+//! Benchmarks: builds what they need, then starts a program of `tests/bench/`. What is measured is told there.
+
+mod decision;
+mod idle;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What is measured.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// How fast an agent decides where it is, beside walks of the same list. Needs root.
+    Decision(decision::Options),
+    /// What an agent costs a machine on which nothing happens: size, memory, wake-ups, each beside its limit.
+    Idle(idle::Options),
+}
+
+/// Builds, then measures.
+///
+/// # Errors
+/// The build failed, nothing could be measured, or a figure is over its limit.
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Decision(options) => decision::run(options),
+        Bench::Idle(options) => idle::run(options),
+    }
+}
