@@ -3,22 +3,26 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use landmark_proto::network::MacAddress;
 use landmark_tests::lab::{Fault, Manner, Site, Traffic};
 
 pub(crate) const HELP: &str = "Commands:
   plug office|home|cafe|v6       carry the machine there and plug it in
-  unplug                         pull the cable
-  vpn up|down                    the tunnel to the office
+  unplug                         pull the cable; addresses and routes go
+  cable out|in                   the same, but addresses and routes stay
+  vpn up|down                    the tunnel to the office; bring it up anew after plug
   sign-in                        at the café's portal, so that packets leave
   address                        another address of the same network
   flap N                         pull the cable and plug it in again, N times
   delay MS                       each way, of the cables plugged in from now on
-  server start|stop|kill         the management server
-  ref N start|stop               a reference server
-  fault drop|reject|reset HOST [PORT]
-  fault loss PERCENT             of connection attempts, in the office
-  fault clear
+  resolver ADDRESS|none          what the machine asks for names
   dns truthful|dead|slow|fails|nothing    the office's resolver
+  router MAC                     the office's gateway gets other hardware
+  server start|stop|kill         the management server
+  ref N start|stop|rekey         a reference server; the first has a key
+  fault drop|reject|reset HOST [PORT]
+  fault loss PERCENT             of connection attempts, in the office, 0 to 99
+  fault clear
   status, explain [N], recheck   what the agent says
   ctl …                          landmarkctl in the office, such as: ctl agents list
   help, quit";
@@ -27,6 +31,8 @@ pub(crate) const HELP: &str = "Commands:
 pub(crate) enum Command {
     Plug(Site),
     Unplug,
+    /// Connected?
+    Cable(bool),
     Vpn(bool),
     SignIn,
     Address,
@@ -38,6 +44,8 @@ pub(crate) enum Command {
     Fault(Traffic, Fault),
     ClearFaults,
     Dns(Manner),
+    Resolver(Option<IpAddr>),
+    Router(MacAddress),
     Agent(Vec<String>),
     Ctl(Vec<String>),
     Help,
@@ -49,6 +57,7 @@ pub(crate) enum Order {
     Start,
     Stop,
     Kill,
+    Rekey,
 }
 
 impl Command {
@@ -59,6 +68,8 @@ impl Command {
         let command = match (*first, rest) {
             ("plug", [site]) => site_named(site).map(Self::Plug),
             ("unplug", []) => Some(Self::Unplug),
+            ("cable", ["out"]) => Some(Self::Cable(false)),
+            ("cable", ["in"]) => Some(Self::Cable(true)),
             ("vpn", ["up"]) => Some(Self::Vpn(true)),
             ("vpn", ["down"]) => Some(Self::Vpn(false)),
             ("sign-in", []) => Some(Self::SignIn),
@@ -72,10 +83,16 @@ impl Command {
                 .zip(order_named(order))
                 .map(|(number, order)| Self::Reference(number, order)),
             ("fault", rest) => fault(rest),
+            ("resolver", ["none"]) => Some(Self::Resolver(None)),
+            ("resolver", [address]) => address.parse().ok().map(|address| Self::Resolver(Some(address))),
+            ("router", [mac]) => mac.parse().ok().map(Self::Router),
             ("dns", [manner]) => manner_named(manner).map(Self::Dns),
             ("status" | "recheck", []) => Some(Self::Agent(vec![(*first).to_owned()])),
             ("explain", []) => Some(Self::Agent(vec!["explain".into()])),
-            ("explain", [n]) => Some(Self::Agent(vec!["explain".into(), "--last".into(), (*n).to_owned()])),
+            ("explain", [n]) => n
+                .parse::<u8>()
+                .ok()
+                .map(|n| Self::Agent(vec!["explain".into(), "--last".into(), n.to_string()])),
             ("ctl", arguments) => Some(Self::Ctl(arguments.iter().map(|word| (*word).to_owned()).collect())),
             ("help" | "?", []) => Some(Self::Help),
             ("quit" | "exit", []) => Some(Self::Quit),
@@ -100,6 +117,7 @@ fn order_named(name: &str) -> Option<Order> {
         "start" => Some(Order::Start),
         "stop" => Some(Order::Stop),
         "kill" => Some(Order::Kill),
+        "rekey" => Some(Order::Rekey),
         _ => None,
     }
 }
@@ -120,7 +138,8 @@ fn fault(words: &[&str]) -> Option<Command> {
     let (kind, rest) = match words {
         ["clear"] => return Some(Command::ClearFaults),
         ["loss", percent] => {
-            return Some(Command::Fault(Traffic::ALL, Fault::LosesSyns(percent.parse().ok()?)));
+            let percent = percent.parse().ok().filter(|percent| *percent < 100)?;
+            return Some(Command::Fault(Traffic::ALL, Fault::LosesSyns(percent)));
         }
         [kind, rest @ ..] => (*kind, rest),
         [] => return None,
@@ -160,12 +179,31 @@ mod tests {
             parsed("explain 3"),
             Command::Agent(["explain", "--last", "3"].map(str::to_owned).to_vec())
         );
+        let mac = "02:0f:f1:ce:00:99";
+        assert_eq!(parsed("router 02:0f:f1:ce:00:99"), Command::Router(mac.parse().unwrap()));
+        assert_eq!(parsed("resolver none"), Command::Resolver(None));
+        let typed = [
+            "plug office",
+            "unplug",
+            "cable out",
+            "vpn down",
+            "sign-in",
+            "address",
+            "flap 3",
+            "delay 75",
+            "resolver 10.20.1.53",
+            "dns slow",
+            "router 02:0f:f1:ce:00:99",
+            "server stop",
+            "ref 1 start",
+            "fault clear",
+            "status",
+            "ctl x",
+            "help",
+        ];
         for line in HELP.lines().skip(1) {
             let first = line.split_whitespace().next().unwrap().trim_end_matches(',');
-            let known =
-                ["plug office", "unplug", "vpn down", "sign-in", "address", "flap 3", "delay 75", "ctl x"];
-            let known = known.iter().chain(&["server stop", "ref 1 start", "fault clear", "dns slow"]);
-            let known = known.chain(&["status", "help"]).find(|line| line.starts_with(first));
+            let known = typed.iter().find(|line| line.starts_with(first));
             assert!(Command::parse(known.unwrap()).is_ok(), "{line}");
         }
     }
@@ -173,7 +211,16 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_shown() {
         assert_eq!(Command::parse("  ").unwrap(), None);
-        for line in ["plug moon", "fault drop", "flap many", "server", "dance"] {
+        for line in [
+            "plug moon",
+            "fault drop",
+            "fault loss 100",
+            "flap many",
+            "explain x",
+            "resolver x",
+            "server",
+            "dance",
+        ] {
             assert!(Command::parse(line).unwrap_err().contains(line));
         }
     }

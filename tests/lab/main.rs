@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
 
 mod command;
+mod news;
 mod stage;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -55,9 +56,22 @@ async fn attend(scratch: &Scratch) -> Result<()> {
     let mut stage = Stage::set(scratch, lab).await?;
     println!("{}\n{HELP}", stage.directions());
     let mut lines = typed();
+    let mut news = stage.news()?;
     loop {
         prompt(&stage);
-        let Some(line) = lines.recv().await else { return Ok(()) };
+        let line = loop {
+            tokio::select! {
+                biased;
+                line = lines.recv() => break line,
+                Some(line) = news.next() => {
+                    // In place of the prompt.
+                    let clear = if std::io::stdin().is_terminal() { "\r\x1b[K" } else { "" };
+                    println!("{clear}{line}");
+                    prompt(&stage);
+                }
+            }
+        };
+        let Some(line) = line else { return Ok(()) };
         let done = match Command::parse(&line) {
             Ok(None) => continue,
             Ok(Some(Command::Quit)) => return Ok(()),

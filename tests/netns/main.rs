@@ -5,6 +5,11 @@ mod world;
 
 mod laboratory;
 
+mod clocks;
 mod faults;
+mod gateways;
+mod pins;
 mod resolver;
 mod sites;
+mod steadiness;
+mod triggers;

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use landmark_tests::fleet::facts;
-use landmark_tests::lab::{Listener, Portal, Site, VPN_ADDRESS, server_address, server_address_v6};
+use landmark_tests::lab::{
+    Fault, Listener, MANAGEMENT, Portal, Site, Traffic, VPN_ADDRESS, VPN_DEVICE, server_address,
+    server_address_v6,
+};
 use landmark_tests::reference::{nginx, vsftpd};
 use landmark_tests::wait::LIMIT;
 use serde_json::{Value, json};
 
-use crate::world::{SILENT_LOSS, test};
+use crate::world::{CARRIED, SILENT_LOSS, test};
 
 #[tokio::test]
 async fn in_the_office_the_server_decides_and_then_the_first_reference_server_that_answers() -> Result<()> {
@@ -47,10 +50,23 @@ async fn carried_home_it_is_external_and_back_in_the_office_internal() -> Result
         let _listeners = world.listeners(&[11, 12], 80)?;
         world.assign(&[("10.20.1.11", 80), ("10.20.1.12", 80)]).await?;
         world.laptop.plug(Site::Home)?;
-        world.agent.wait_for(SILENT_LOSS, "it is external at home", facts::is_external).await?;
+        world.agent.wait_for(CARRIED, "it is external at home", facts::is_external).await?;
         world.laptop.plug(Site::Office)?;
         let by_server = facts::is_internal_by_server;
-        world.agent.wait_for(SILENT_LOSS, "it is internal in the office", by_server).await.map(drop)
+        world.agent.wait_for(CARRIED, "it is internal in the office", by_server).await.map(drop)
+    })
+    .await
+}
+
+/// Its network did not change, so that nothing but silence tells.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_noticed_and_a_reference_server_decides() -> Result<()> {
+    test(async |_, world| {
+        let _listeners = world.listeners(&[11], 80)?;
+        world.assign(&[("10.20.1.11", 80)]).await?;
+        world.lab.faults().add(Traffic::to(server_address(MANAGEMENT)), Fault::BlackHole)?;
+        let by_entry = |status: &Value| facts::is_internal_by(status, "10.20.1.11", 80);
+        world.agent.wait_for(SILENT_LOSS, "it is internal by the entry", by_entry).await.map(drop)
     })
     .await
 }
@@ -61,7 +77,7 @@ async fn without_a_cable_it_is_external() -> Result<()> {
         let _listeners = world.listeners(&[11], 80)?;
         world.assign(&[("10.20.1.11", 80)]).await?;
         world.laptop.unplug()?;
-        world.agent.wait_for(SILENT_LOSS, "it is external", facts::is_external).await.map(drop)
+        world.agent.wait_for(CARRIED, "it is external", facts::is_external).await.map(drop)
     })
     .await
 }
@@ -76,7 +92,7 @@ async fn in_a_branch_with_ipv6_only_an_entry_with_an_ipv6_address_decides() -> R
         world.assign(&[("10.20.1.20", 80), (&host, 80)]).await?;
         world.laptop.plug(Site::OfficeV6)?;
         let by_v6 = |status: &Value| facts::is_internal_by(status, &host, 80);
-        world.agent.wait_for(SILENT_LOSS, "it is internal by IPv6", by_v6).await.map(drop)
+        world.agent.wait_for(CARRIED, "it is internal by IPv6", by_v6).await.map(drop)
     })
     .await
 }
@@ -89,7 +105,7 @@ async fn in_a_branch_with_ipv6_only_a_name_is_found_under_its_ipv6_address() -> 
         world.assign(&[(&name, 80)]).await?;
         world.laptop.plug(Site::OfficeV6)?;
         let by_name = |status: &Value| facts::is_internal_by(status, &name, 80);
-        world.agent.wait_for(SILENT_LOSS, "it is internal by the name", by_name).await.map(drop)
+        world.agent.wait_for(CARRIED, "it is internal by the name", by_name).await.map(drop)
     })
     .await
 }
@@ -104,7 +120,7 @@ async fn a_captive_portal_passes_for_an_entry_on_port_80_and_for_no_other() -> R
         world.assign(&[("10.20.1.12", 5432), ("10.20.1.11", 80)]).await?;
         world.laptop.plug(Site::Cafe)?;
         let fooled = |status: &Value| facts::is_internal_by(status, "10.20.1.11", 80);
-        world.agent.wait_for(SILENT_LOSS, "it takes the portal for the intranet", fooled).await?;
+        world.agent.wait_for(CARRIED, "it takes the portal for the intranet", fooled).await?;
         let evidence = world.look().await?;
         ensure!(evidence["attempts"][0]["outcome"] == "timeout", "{evidence}");
         Ok(())
@@ -120,7 +136,7 @@ async fn a_name_that_the_captive_portal_answers_for_is_shown_with_the_portals_ad
         world.assign(&[(&name, 80)]).await?;
         world.laptop.plug(Site::Cafe)?;
         let fooled = |status: &Value| facts::is_internal_by(status, &name, 80);
-        world.agent.wait_for(SILENT_LOSS, "it takes the portal for the intranet", fooled).await?;
+        world.agent.wait_for(CARRIED, "it takes the portal for the intranet", fooled).await?;
         let evidence = world.look().await?;
         ensure!(evidence["attempts"][0]["address"] == json!(Portal::address().to_string()), "{evidence}");
         Ok(())
@@ -143,6 +159,7 @@ async fn at_home_with_the_vpn_up_the_company_is_reached_through_the_tunnel() -> 
         ensure!(inside["location"] == "internal", "{inside}");
         let local = &inside["attempts"][0]["local_address"];
         ensure!(*local == json!(VPN_ADDRESS.to_string()), "{inside}");
+        ensure!(inside["attempts"][0]["interface"] == tunnel(), "{inside}");
 
         world.laptop.vpn(false)?;
         let outside = world.look().await?;
@@ -150,6 +167,33 @@ async fn at_home_with_the_vpn_up_the_company_is_reached_through_the_tunnel() -> 
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn where_tunnels_are_ignored_the_vpn_makes_nobody_internal() -> Result<()> {
+    test(async |_, world| {
+        let _listeners = world.listeners(&[11], 80)?;
+        world.ctl.ok(&["location", "set", "--tunnels", "ignore"]).await?;
+        world.assign(&[("10.20.1.11", 80)]).await?;
+        world.lose_server().await?;
+        let inside = world.look().await?;
+        ensure!(inside["location"] == "internal", "in the office there is no tunnel: {inside}");
+        world.laptop.plug(Site::Home)?;
+        world.laptop.vpn(true)?;
+        let outside = world.look().await?;
+        ensure!(outside["location"] == "external", "{outside}");
+        let attempt = &outside["attempts"][0];
+        ensure!(attempt["outcome"] == "answered" && attempt["interface"] == tunnel(), "{outside}");
+        let why = outside["why"].as_str().unwrap_or_default();
+        ensure!(why.contains("answered through a tunnel, which does not count"), "{why}");
+        Ok(())
+    })
+    .await
+}
+
+/// The VPN, as evidence has it.
+fn tunnel() -> Value {
+    json!({ "name": VPN_DEVICE, "kind": "tun", "is_tunnel": true })
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use landmark_tests::fleet::{Agent, Ctl, Server, facts};
-use landmark_tests::lab::replay;
 use landmark_tests::lab::{Lab, Laptop, Listener, Site, server_address};
 use landmark_tests::scratch::{self, Scratch};
 use landmark_tests::wait::{LIMIT, wait_until};
@@ -13,8 +12,15 @@ use serde_json::Value;
 
 /// An agent notices within 20 s that its server is silently gone, then probes.
 pub(crate) const SILENT_LOSS: Duration = Duration::from_secs(20).saturating_add(LIMIT);
+/// Where the machine's network changed, it asks its server for a sign of life within a second or two, then probes. Less than
+/// a silent loss takes to be noticed.
+pub(crate) const CARRIED: Duration = Duration::from_secs(15);
 /// Of an evaluation in which nobody answers (at most 256 attempts), and what a busy machine adds.
 pub(crate) const MAX_EXTERNAL: Duration = Duration::from_secs(5).saturating_add(Duration::from_secs(2));
+
+/// From a change that the kernel tells to the end of the evaluation that follows: at once, an attempt's whole time-out, and
+/// what a busy machine adds. Far below the recheck interval of a [`World::quiet`] agent.
+pub(crate) const NOTICED: Duration = Duration::from_secs(20);
 
 pub(crate) struct World {
     pub(crate) agent: Agent,
@@ -25,7 +31,7 @@ pub(crate) struct World {
     pub(crate) lab: Lab,
 }
 
-/// Runs the body of a test in such a world; every evidence that the agent has at its end must give its verdict again.
+/// Runs the body of a test in such a world; every evidence that the agent has at its end gives its verdict again.
 pub(crate) async fn test<F>(body: F) -> Result<()>
 where
     F: AsyncFnOnce(&Scratch, &mut World) -> Result<()>,
@@ -41,7 +47,8 @@ where
         agent.join(&server).await?;
         let mut world = World { agent, server, ctl, laptop, lab };
         body(scratch, &mut world).await?;
-        world.replay().await
+        ensure!(world.n_evaluations().await? > 0, "there is no evidence");
+        Ok(())
     })
     .await
 }
@@ -78,25 +85,84 @@ impl World {
         self.agent.run(&["recheck"]).await?.success()?;
         wait_until("the evaluation that was asked for has ended", LIMIT, async || {
             let newest = self.newest().await?;
-            let mut triggers = newest["triggers"].as_array().into_iter().flatten();
-            let is_asked_for = triggers.any(|trigger| trigger == "local_request");
+            let is_asked_for = is_triggered_by(&newest, "local_request");
             ensure!(is_asked_for && newest["evaluation"].as_u64() > before, "{newest}");
             Ok(newest)
         })
         .await
     }
 
-    /// Fails unless each evidence that the agent has gives its verdict again.
-    pub(crate) async fn replay(&self) -> Result<()> {
-        let evaluations = self.agent.explain_all().await?;
-        ensure!(!evaluations.is_empty(), "there is no evidence");
-        evaluations.iter().try_for_each(replay::check)
+    /// As [`World::look`], and does something to the machine while that runs. There must be a name on the list, for a
+    /// question to the office's resolver tells that it runs.
+    pub(crate) async fn look_while(&mut self, act: impl FnOnce(&mut Laptop) -> Result<()>) -> Result<Value> {
+        let before = self.n_evaluations().await?;
+        let n_asked = self.lab.dns().asked().len();
+        let (asked, done) = tokio::join!(self.agent.run(&["recheck"]), async {
+            wait_until("an evaluation runs", LIMIT, async || {
+                ensure!(self.lab.dns().asked().len() > n_asked, "nobody asked");
+                Ok(())
+            })
+            .await?;
+            act(&mut self.laptop)
+        });
+        done.and(asked)?.success()?;
+        let is_asked_for = |evidence: &Value| is_triggered_by(evidence, "local_request");
+        self.evidence_after(before, "it looked because it was asked to", is_asked_for).await
+    }
+
+    /// Lets nothing but what happens make the agent look, and the reference servers decide.
+    pub(crate) async fn quiet(&mut self, entries: &[(&str, u16)]) -> Result<()> {
+        self.ctl.ok(&["location", "set", "--recheck-interval", "1h"]).await?;
+        self.assign(entries).await?;
+        self.lose_server().await
+    }
+
+    /// How many evaluations are over.
+    pub(crate) async fn n_evaluations(&self) -> Result<u64> {
+        self.newest().await?["evaluation"].as_u64().context("an evaluation without a number")
+    }
+
+    /// Waits for evidence of a later evaluation than this many that fits.
+    pub(crate) async fn evidence_after(
+        &self,
+        before: u64,
+        what: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        wait_until(&format!("there is evidence that {what}"), NOTICED, async || {
+            let evaluations = self.agent.explain_all().await?;
+            let later = evaluations.iter().filter(|one| one["evaluation"].as_u64() > Some(before));
+            let fitting = later.clone().find(|evidence| fits(evidence));
+            fitting.cloned().with_context(|| format!("{:#}", later.cloned().collect::<Value>()))
+        })
+        .await
+    }
+
+    /// Does something to the machine; the agent must look because of this trigger, and find it to be there.
+    pub(crate) async fn noticed(
+        &mut self,
+        trigger: &str,
+        location: &str,
+        act: impl FnOnce(&mut Laptop) -> Result<()>,
+    ) -> Result<Value> {
+        let before = self.n_evaluations().await?;
+        act(&mut self.laptop)?;
+        let what = format!("the {trigger} was noticed and it is {location}");
+        self.evidence_after(before, &what, |evidence| {
+            is_triggered_by(evidence, trigger) && evidence["location"] == location
+        })
+        .await
     }
 
     async fn newest(&self) -> Result<Value> {
         let mut evaluations = self.agent.explain_all().await?;
         evaluations.pop().context("there is no evidence")
     }
+}
+
+/// Whether this made the agent look.
+pub(crate) fn is_triggered_by(evidence: &Value, trigger: &str) -> bool {
+    evidence["triggers"].as_array().into_iter().flatten().any(|one| one == trigger)
 }
 
 /// The outcomes of an evidence, in list order.

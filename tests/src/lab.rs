@@ -6,7 +6,7 @@
 //!                        │
 //!                        ├─► dns, portal, listener: who answers there, and how badly
 //!                        └─► faults: what packets meet on their way
-//! replay: evidence of an agent gives its verdict again
+//! wall_clock: one that jumps, for one program
 //! ```
 //!
 //! Several laboratories stand side by side. A laboratory goes when its value is dropped; that of a process which was killed
@@ -23,11 +23,11 @@ pub mod laptop;
 pub mod listener;
 pub mod namespace;
 pub mod portal;
-pub mod replay;
 pub mod site;
+pub mod wall_clock;
 
 use std::cell::Cell;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddrV4};
 use std::process::Command;
 
 use anyhow::Result;
@@ -41,6 +41,7 @@ pub use namespace::Namespace;
 pub use portal::Portal;
 pub use site::{Site, server_address, server_address_v6};
 pub use tunnel::{DEVICE as VPN_DEVICE, INNER_ADDRESS as VPN_ADDRESS};
+pub use wall_clock::WallClock;
 
 use self::claim::Claim;
 use self::site::Routers;
@@ -135,6 +136,19 @@ impl Lab {
         let name = format!("{short}.{DOMAIN}");
         self.office_dns.name(&name, &[server_address(number).into(), server_address_v6(number).into()]);
         name
+    }
+
+    /// Lets a server of the company answer on another port than its own, such as the one that portals play.
+    ///
+    /// # Errors
+    /// The kernel lacks what it needs.
+    pub fn publish(&self, server: SocketAddrV4, port: u16) -> Result<()> {
+        self.routers.office.nft(&format!(
+            "add table ip published\n\
+             add chain ip published asking {{ type nat hook prerouting priority -100; policy accept; }}\n\
+             add rule ip published asking ip daddr {host} tcp dport {port} dnat to {server}\n",
+            host = server.ip()
+        ))
     }
 
     /// The management server in the office, not started.

@@ -4,7 +4,8 @@
 //! scratch ─► ports, place ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
 //!                                     ├─► fleet (server, agents, landmarkctl)
 //!                                     └─► lab (a company, a home and a café of network namespaces)
-//! wait: until it is as expected     skip, tmpfs: what not every machine allows     grpc, peer: without our programs
+//! wait: until it is as expected     replay: evidence gives its verdict again     skip, tmpfs: what not every machine allows
+//! grpc, peer: without our programs
 //! ```
 //!
 //! Everything is owned by a value that ends it when it is dropped: processes by their id, tasks in a `JoinSet`, mounts.
@@ -23,6 +24,7 @@ pub mod reference;
 
 pub mod grpc;
 pub mod peer;
+pub mod replay;
 
 pub mod skip;
 pub mod tmpfs;

@@ -25,6 +25,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     namespace: Option<Arc<str>>,
+    /// What programs there see as /etc.
+    etc: Option<Arc<Path>>,
 }
 
 impl Place {
@@ -35,7 +37,14 @@ impl Place {
 
     /// The network namespace with this name.
     pub fn namespace(name: &str) -> Self {
-        Self { namespace: Some(name.into()) }
+        Self { namespace: Some(name.into()), etc: None }
+    }
+
+    /// The same namespace, where programs see this folder as /etc: files in it can be renamed and replaced, as those of
+    /// `/etc/netns/NAME` cannot.
+    #[must_use]
+    pub fn with_etc(&self, folder: &Path) -> Self {
+        Self { etc: Some(folder.into()), ..self.clone() }
     }
 
     /// The namespace's name, where it is one.
@@ -47,7 +56,12 @@ impl Place {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let Some(name) = &self.namespace else { return Command::new(program) };
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", name]).arg(program);
+        command.args(["netns", "exec", name]);
+        if let Some(folder) = &self.etc {
+            // Mounts are those of the program alone: `ip-netns(8)`.
+            command.args(["sh", "-c", r#"mount --bind "$0" /etc && exec "$@""#]).arg(&**folder);
+        }
+        command.arg(program);
         command
     }
 
@@ -123,6 +137,8 @@ mod tests {
     fn a_program_in_a_namespace_is_run_by_ip() {
         let command = Place::namespace("lm-x").command("true");
         assert_eq!(format!("{command:?}"), r#""ip" "netns" "exec" "lm-x" "true""#);
+        let command = Place::namespace("lm-x").with_etc(Path::new("/tmp/etc")).command("true");
+        assert!(format!("{command:?}").ends_with(r#""/tmp/etc" "true""#), "{command:?}");
     }
 
     #[test]

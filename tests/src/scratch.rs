@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -34,7 +35,8 @@ impl Scratch {
         // PostgreSQL runs as a user of its own and must be able to reach its folder inside.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
         fs::create_dir(folder.path().join("logs"))?;
-        let journal = Journal { file: folder.path().join("logs/commands.log"), began: Instant::now() };
+        let file = folder.path().join("logs/commands.log");
+        let journal = Journal { file, began: Instant::now(), faults: Arc::default() };
         Ok(Self { folder, journal })
     }
 
@@ -105,6 +107,7 @@ impl Scratch {
 pub struct Journal {
     file: PathBuf,
     began: Instant,
+    faults: Arc<Mutex<Vec<String>>>,
 }
 
 impl Journal {
@@ -113,6 +116,16 @@ impl Journal {
         if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(&self.file) {
             writeln!(file, "[{:8.3}] {text}", self.began.elapsed().as_secs_f64()).unwrap_or_default();
         }
+    }
+
+    /// Adds what is found where no error can be returned, such as in a `Drop`: the test fails for it.
+    pub fn fault(&self, text: &str) {
+        self.note(text);
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -127,7 +140,11 @@ where
     let scratch = Scratch::new()?;
     let shown = ShownOnPanic(&scratch);
     let result = match tokio::time::timeout(TEST_LIMIT, body(&scratch)).await {
-        Ok(result) => result,
+        Ok(Ok(())) => match scratch.journal.faults() {
+            faults if faults.is_empty() => Ok(()),
+            faults => Err(anyhow!("{}", faults.join("; "))),
+        },
+        Ok(failed) => failed,
         Err(_) => Err(anyhow!("the test did not end within {TEST_LIMIT:?}")),
     };
     if result.is_err() {
@@ -150,5 +167,20 @@ impl Drop for ShownOnPanic<'_> {
         if std::thread::panicking() {
             self.show();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_fails_a_test_whose_body_succeeded() {
+        let faulty = test(async |scratch| {
+            scratch.journal().clone().fault("the record lies");
+            Ok(())
+        });
+        assert_eq!(faulty.await.unwrap_err().to_string(), "the record lies");
+        test(async |_| Ok(())).await.unwrap();
     }
 }

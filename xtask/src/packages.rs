@@ -25,9 +25,10 @@ pub(crate) const REFERENCE_SERVERS: [Needed; 3] = [
 ];
 
 /// What network namespaces are made and spoilt with.
-pub(crate) const LABORATORY: [Needed; 2] = [
+pub(crate) const LABORATORY: [Needed; 3] = [
     Needed { package: "iproute2", programs: &["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"] },
     Needed { package: "nftables", programs: &["/usr/sbin/nft", "/sbin/nft"] },
+    Needed { package: "libfaketime", programs: &["/usr/lib/*/faketime/libfaketimeMT.so.1"] },
 ];
 
 /// What an agent is compared with.

@@ -1,4 +1,7 @@
 //! landmark-agent with a state folder of its own.
+//!
+//! Whatever evidence it gives must give its verdict again: what is read of it here is checked, and all of it when the agent is
+//! stopped or dropped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,10 +14,11 @@ use serde_json::Value;
 use super::{Ctl, Server, program};
 use crate::place::Place;
 use crate::process::{self, Output, Process};
+use crate::replay;
 use crate::scratch::{Journal, Scratch};
 use crate::wait::{LIMIT, wait_until};
 
-/// An agent. Dropping it kills it.
+/// An agent. Dropping it kills it, after a last look at its evidence.
 #[derive(Debug)]
 pub struct Agent {
     name: String,
@@ -24,6 +28,7 @@ pub struct Agent {
     log: PathBuf,
     journal: Journal,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, PathBuf)>,
     process: Option<Process>,
 }
 
@@ -50,6 +55,7 @@ impl Agent {
             journal: scratch.journal().clone(),
             // The reference servers of tests are on this machine.
             settings: vec![("location.allow-loopback".into(), "true".into())],
+            environment: Vec::new(),
             process: None,
         })
     }
@@ -59,7 +65,15 @@ impl Agent {
     /// # Errors
     /// No folder.
     pub fn placed(scratch: &Scratch, name: &str, place: Place) -> Result<Self> {
-        Ok(Self { place, settings: Vec::new(), ..Self::new(scratch, name)? })
+        let mut agent = Self::new(scratch, name)?;
+        agent.move_to(place);
+        agent.settings.clear();
+        Ok(agent)
+    }
+
+    /// Lets it run in another place from its next start on.
+    pub fn move_to(&mut self, place: Place) {
+        self.place = place;
     }
 
     /// Enrols one and starts it; waits until the server sees it.
@@ -86,6 +100,11 @@ impl Agent {
     pub fn set(&mut self, key: &str, value: &str) {
         self.settings.retain(|(known, _)| known != key);
         self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Sets a variable in its environment for the next start.
+    pub fn set_environment(&mut self, variable: &str, value: &Path) {
+        self.environment.push((variable.to_owned(), value.to_owned()));
     }
 
     /// Runs `landmark-agent enroll`, whatever it answers.
@@ -119,6 +138,7 @@ impl Agent {
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
         }
+        command.envs(self.environment.iter().map(|(variable, value)| (variable, value)));
         let mut process = Process::start(&self.name, command, &self.log)?;
         process.wait_until_up("answers", async || self.status().await.map(drop)).await?;
         self.process = Some(process);
@@ -128,8 +148,9 @@ impl Agent {
     /// Asks it to stop, and waits for its end, which must be a clean one.
     ///
     /// # Errors
-    /// It does not run, or does not end cleanly.
+    /// It does not run, its evidence does not give its verdict again, or it does not end cleanly.
     pub async fn stop(&mut self) -> Result<()> {
+        self.replay()?;
         self.journal.note(&format!("stop {}", self.name));
         let status = self.take()?.stop().await?;
         ensure!(status.success(), "{} ended with {status}", self.name);
@@ -172,18 +193,19 @@ impl Agent {
     /// Why it is where it is, by `landmark-agent explain --json`.
     ///
     /// # Errors
-    /// It does not answer.
+    /// It does not answer, or gives another verdict than its evidence.
     pub async fn explain(&self) -> Result<Value> {
-        self.run(&["explain", "--json"]).await?.success()?.json()
+        let answer = self.run(&["explain", "--json"]).await?.success()?.json()?;
+        evaluations(&answer)?;
+        Ok(answer)
     }
 
     /// Why it was where it was at its last decisions, the newest last.
     ///
     /// # Errors
-    /// It does not answer.
+    /// It does not answer, or gives another verdict than its evidence.
     pub async fn explain_all(&self) -> Result<Vec<Value>> {
-        let mut answer = self.run(&["explain", "--last", "64", "--json"]).await?.success()?.json()?;
-        Ok(serde_json::from_value(answer["evaluations"].take())?)
+        evaluations(&self.run(&EXPLAIN_ALL).await?.success()?.json()?)
     }
 
     /// Runs `landmark-agent` with its state folder, whatever it answers.
@@ -250,7 +272,11 @@ impl Agent {
         &self.state_folder
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<Command> {
+    /// `landmark-agent` with its state folder, to be run otherwise than [`Agent::run`] does.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = program("landmark-agent", &self.home, &self.place)?;
         command.args(arguments).arg("--state-dir").arg(&self.state_folder);
         Ok(command)
@@ -259,4 +285,38 @@ impl Agent {
     fn take(&mut self) -> Result<Process> {
         self.process.take().with_context(|| format!("{} does not run", self.name))
     }
+
+    /// Fails if a verdict does not follow from its evidence. One that does not run, or does not answer, has none.
+    fn replay(&mut self) -> Result<()> {
+        if self.process.as_mut().is_none_or(|process| process.ensure_running().is_err()) {
+            return Ok(());
+        }
+        let answer = self.command(&EXPLAIN_ALL)?.output()?;
+        match serde_json::from_slice(&answer.stdout) {
+            Ok(answer) => evaluations(&answer).map(drop),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Err(error) = self.replay() {
+            self.journal.fault(&format!("{}: {error:#}", self.name));
+        }
+    }
+}
+
+/// As many as an agent keeps.
+const EXPLAIN_ALL: [&str; 4] = ["explain", "--last", "64", "--json"];
+
+/// The evidence in what `explain` says, each of which gives its verdict again.
+fn evaluations(answer: &Value) -> Result<Vec<Value>> {
+    let evaluations =
+        answer["evaluations"].as_array().with_context(|| format!("no evaluations in {answer}"))?;
+    evaluations.iter().try_for_each(replay::check)?;
+    Ok(evaluations.clone())
 }

@@ -16,6 +16,12 @@ pub fn is_internal_by(document: &Value, host: &str, port: u16) -> bool {
         && basis["port"] == port
 }
 
+/// Internal, because the default gateway is this one.
+pub fn is_internal_by_gateway(document: &Value, address: &str) -> bool {
+    let basis = &document["basis"];
+    document["location"] == "internal" && basis["kind"] == "gateway" && basis["address"] == address
+}
+
 /// External, because no reference server answered.
 pub fn is_external(document: &Value) -> bool {
     document["location"] == "external" && document["basis"]["kind"] == "none_reachable"

@@ -147,7 +147,7 @@ impl Laptop {
     }
 
     /// Pulls the cable and plugs it in again where it is, this many times, as fast as the kernel takes it; addresses and
-    /// routes stay.
+    /// routes stay. The kernel tells the machine's programs of it once a second at most, and not at all if it ends as it began.
     ///
     /// # Errors
     /// It is not plugged in, or the kernel refuses.
@@ -170,6 +170,11 @@ impl Laptop {
         }
         self.tunnel = Some(Tunnel::bring_up(&self.namespace, &self.routers.office)?);
         self.use_resolver(Some(Tunnel::resolver()))
+    }
+
+    /// Whether it has the VPN up, which need not still lead anywhere.
+    pub fn has_vpn(&self) -> bool {
+        self.tunnel.is_some()
     }
 
     /// Writes resolv.conf, where it stands.

@@ -1,7 +1,9 @@
 //! nginx as a reference server: an intranet's web server.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use landmark_proto::pin::SpkiPin;
@@ -42,6 +44,57 @@ pub struct TlsServer {
     pub certificate: PathBuf,
     /// What its key is recognised by.
     pub pin: SpkiPin,
+    key: PathBuf,
+}
+
+impl TlsServer {
+    /// Restarts it with another key than the one that it has.
+    ///
+    /// # Errors
+    /// It does not run, or does not come up again.
+    pub async fn become_known_as(&mut self, identity: &Identity) -> Result<()> {
+        self.server.stop().await?;
+        identity.write(&self.certificate, &self.key)?;
+        self.pin = identity.pin;
+        self.server.start().await
+    }
+}
+
+/// A new key, and a certificate for it.
+pub struct Identity {
+    /// What the key is recognised by.
+    pub pin: SpkiPin,
+    certificate: String,
+    key: String,
+}
+
+impl Identity {
+    /// Until when its certificate is valid.
+    pub const NOT_AFTER: &str = "2099-01-01T00:00:00Z";
+
+    /// Makes one for a server at this address.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn new(host: IpAddr) -> Result<Self> {
+        let key = rcgen::KeyPair::generate()?;
+        let names = vec![host.to_string(), "intranet.example".to_owned()];
+        let mut certificate = rcgen::CertificateParams::new(names)?;
+        certificate.not_after = rcgen::date_time_ymd(2099, 1, 1);
+        let certificate = certificate.self_signed(&key)?;
+        Ok(Self {
+            pin: SpkiPin::of(&key.subject_public_key_info()),
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    fn write(&self, certificate: &Path, key: &Path) -> Result<()> {
+        for (file, content) in [(certificate, &self.certificate), (key, &self.key)] {
+            File::create(file)?.write_all(content.as_bytes())?;
+        }
+        Ok(())
+    }
 }
 
 /// Starts it with a new key, and these versions of TLS (as `ssl_protocols` takes them).
@@ -49,19 +102,30 @@ pub struct TlsServer {
 /// # Errors
 /// It does not come up, or nothing may be skipped here.
 pub async fn start_tls(scratch: &Scratch, versions: &str) -> Result<Option<TlsServer>> {
-    let key = rcgen::KeyPair::generate()?;
-    let pin = SpkiPin::of(&key.subject_public_key_info());
-    let names = vec![TLS_HOST.to_string(), "intranet.example".to_owned()];
-    let certificate = rcgen::CertificateParams::new(names)?.self_signed(&key)?;
-    let mut certificate_file = PathBuf::new();
-    let server = started(scratch, Place::here(), TLS_HOST.into(), |folder| {
-        certificate_file = scratch.write(&format!("{folder}/server.crt"), certificate.pem())?;
-        let key_file = scratch.write(&format!("{folder}/server.key"), key.serialize_pem())?;
-        let (certificate, key) = (certificate_file.display(), key_file.display());
+    start_tls_at(scratch, Place::here(), TLS_HOST.into(), versions).await
+}
+
+/// As [`start_tls`], on an address of another place.
+///
+/// # Errors
+/// As there.
+pub async fn start_tls_at(
+    scratch: &Scratch,
+    place: Place,
+    host: IpAddr,
+    versions: &str,
+) -> Result<Option<TlsServer>> {
+    let identity = Identity::new(host)?;
+    let (mut certificate, mut key) = (PathBuf::new(), PathBuf::new());
+    let server = started(scratch, place, host, |folder| {
+        certificate = scratch.path().join(folder).join("server.crt");
+        key = scratch.path().join(folder).join("server.key");
+        identity.write(&certificate, &key)?;
+        let (certificate, key) = (certificate.display(), key.display());
         Ok(format!("ssl_protocols {versions}; ssl_certificate {certificate}; ssl_certificate_key {key};"))
     });
     let server = server.await?;
-    Ok(server.map(|server| TlsServer { server, certificate: certificate_file, pin }))
+    Ok(server.map(|server| TlsServer { server, certificate, pin: identity.pin, key }))
 }
 
 /// `tls`: the directives for TLS, if it shall speak that; it is told the folder for its files.

@@ -85,7 +85,7 @@ impl Errand {
     /// Connects, shakes hands if that is wanted, and closes.
     async fn one(&self, address: SocketAddr, is_connected: &AtomicBool) -> Ended {
         let ended = Ended { address: Some(address.ip()), ..Ended::with(Outcome::Answered) };
-        let connected = TcpStream::connect(address).await;
+        let connected = connect(address).await;
         let (stream, local) = match connected.and_then(|stream| Ok((stream.local_addr()?, stream))) {
             // Where nobody listens on a loopback port, the kernel may choose that very port for the near end, and the
             // connection meets itself (simultaneous open, RFC 9293, section 3.5).
@@ -115,6 +115,18 @@ impl Errand {
         } else {
             ended
         }
+    }
+}
+
+/// Connects, once more if nobody seems to be at the next hop: the kernel looks for it for three seconds on behalf of all who
+/// come meanwhile, and tells them all that it has given up. What it began before a cable was plugged in says nothing about
+/// the network behind that cable. Asked again it looks again, and where a router says so, that costs a round trip.
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    match TcpStream::connect(address).await {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::HOSTUNREACH) => {
+            TcpStream::connect(address).await
+        }
+        connected => connected,
     }
 }
 
