@@ -52,7 +52,8 @@
 //!
 //! At start; link lost or connected; another assignment; a change of the network, of the resolver, a wake from sleep
 //! (`crate::network`); asked by the server or on this machine; to confirm a finding; and every recheck-interval (60 s) after
-//! the last evaluation, as long as something must be looked at. The first event starts an evaluation at once, but not within
+//! the last evaluation, as long as something must be looked at; sooner (2, 4, 8 … 32 s) where a changed network was found to
+//! be outside, for a switch may pass nothing in its first seconds. The first event starts an evaluation at once, but not within
 //! 50 ms of the last start; a change of the network comes in pieces (the address before its route), and 50 ms are left for
 //! them. Events before an evaluation has a verdict make one more after it. A link that connects ends a race at once. After a lost link or an assignment an evaluation that will probe waits a share of what
 //! the server says, so that a fleet does not meet at the first reference server; the first evaluation never waits.

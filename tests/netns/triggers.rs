@@ -48,6 +48,24 @@ async fn a_cable_pulled_and_plugged_in_again_makes_it_look() -> Result<()> {
     .await
 }
 
+/// As behind a switch that listens for loops first, or a radio network that has not let it in yet: the link is up, and for some
+/// seconds nothing passes.
+#[tokio::test]
+async fn a_network_that_lets_nothing_through_at_first_is_looked_at_again() -> Result<()> {
+    test(async |_, world| {
+        let _listeners = world.listeners(&[51], PORT)?;
+        world.quiet(&[("10.20.1.51", PORT)]).await?;
+        world.noticed("network_change", "external", |laptop| laptop.cable(false)).await?;
+        // Two seconds of listening, two of learning.
+        let router = world.lab.router(Site::Office);
+        router.ip("link set lan type bridge stp_state 1 forward_delay 200")?;
+        world.noticed("network_change", "external", |laptop| laptop.cable(true)).await?;
+        let by_entry = |status: &Value| facts::is_internal_by(status, "10.20.1.51", PORT);
+        world.agent.wait_for(NOTICED, "it is internal", by_entry).await.map(drop)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_default_route_that_goes_makes_it_external_at_once() -> Result<()> {
     test(async |_, world| {

@@ -11,6 +11,8 @@
 //! - A link that connects, where that means internal, ends an evaluation without a verdict at once.
 //! - While something must be looked at to decide, the last word is looked at again after the recheck interval, counted
 //!   from the last evaluation's end; a finding that hysteresis holds back, when it may be confirmed.
+//! - After a change of the network or a wake that found the machine outside, it is looked again soon and then less and
+//!   less soon: a switch may pass nothing for seconds after the cable is in, and nobody tells when it begins to.
 //! - A wait exists to spread the probes of a fleet: an evaluation that will not probe never waits, nor does the first.
 
 mod ground;
@@ -23,7 +25,7 @@ use landmark_proto::decision::{Decision, counts, decide};
 use landmark_proto::host::Host;
 use landmark_proto::hysteresis::contradicts;
 use landmark_proto::ids::EvaluationId;
-use landmark_proto::location::{LinkState, Trigger};
+use landmark_proto::location::{LinkState, Location, Trigger};
 use landmark_proto::location_rules::Tunnels;
 use landmark_proto::port::Port;
 use landmark_proto::reference_server::ReferenceServerList;
@@ -40,6 +42,16 @@ use super::race::{Course, Race};
 /// would be felt in the 100 ms that a policy may take.
 pub(crate) const COALESCE: Duration = Duration::from_millis(50);
 
+/// After the end of an evaluation that found the machine outside right after its network changed: spanning tree forwards
+/// after 2 s to 30 s (IEEE 802.1D), 802.1X and captive portals take a person's time.
+const SECOND_LOOKS: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+    Duration::from_secs(32),
+];
+
 /// The state of the decision.
 #[derive(Debug)]
 pub(crate) struct Engine<A> {
@@ -53,6 +65,9 @@ pub(crate) struct Engine<A> {
     last_end: Moment,
     last_evaluation: EvaluationId,
     answered_last: Vec<(Host, Port)>,
+    /// Of the second looks after a change of the network, those that were taken or are not due.
+    n_looks: usize,
+    found_outside: bool,
 }
 
 /// An evaluation to come.
@@ -77,6 +92,8 @@ impl<A: Assigned> Engine<A> {
             last_end: Moment::default(),
             last_evaluation: EvaluationId::default(),
             answered_last: Vec::new(),
+            n_looks: SECOND_LOOKS.len(),
+            found_outside: false,
         }
     }
 
@@ -112,6 +129,7 @@ impl<A: Assigned> Engine<A> {
             self.want(now, Trigger::Confirmation, Duration::ZERO);
         }
         if self.recheck_at().is_some_and(|at| at <= now) {
+            self.n_looks = self.n_looks.saturating_add(1).min(SECOND_LOOKS.len());
             self.want(now, Trigger::Recheck, Duration::ZERO);
         }
         if self.start_at().is_some_and(|at| at <= now) {
@@ -150,6 +168,9 @@ impl<A: Assigned> Engine<A> {
         let is_first = self.last_start.is_none();
         let comes_in_pieces =
             matches!(trigger, Trigger::NetworkChange | Trigger::ResolverChange | Trigger::Wake);
+        if comes_in_pieces {
+            self.n_looks = 0;
+        }
         let ready_at = if comes_in_pieces && !is_first { now + COALESCE } else { now };
         self.want_at(now, trigger, ready_at);
     }
@@ -199,8 +220,9 @@ impl<A: Assigned> Engine<A> {
         if !self.is_idle() || !self.would_look() {
             return None;
         }
-        let interval = self.settings()?.location.recheck_interval;
-        Some(self.last_end + interval.get())
+        let interval = self.settings()?.location.recheck_interval.get();
+        let soon = SECOND_LOOKS.get(self.n_looks).filter(|_| self.found_outside);
+        Some(self.last_end + soon.map_or(interval, |soon| interval.min(*soon)))
     }
 
     fn start(&mut self, now: Moment, actions: &mut Vec<Action<A>>) {
@@ -273,6 +295,7 @@ impl<A: Assigned> Engine<A> {
     fn give(&mut self, now: Moment, running: &mut Running<A>) -> Given<A> {
         self.remember(running);
         let finding = running.finding();
+        self.found_outside = finding.location == Location::External;
         let rules = running.hysteresis();
         let under = running.held.as_ref().map(Assigned::held);
         let (verdict, decided_in) = match &running.given {

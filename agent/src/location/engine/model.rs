@@ -16,6 +16,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
     let mut wanted: Vec<(Trigger, u64)> = Vec::new();
     let mut all: Vec<Evaluation> = Vec::new();
     let (mut fastest, mut ground): (Vec<usize>, Ground) = (Vec::new(), None);
+    let mut n_looks = 5;
     let mut rest = story.happenings.as_slice();
     for now in 0..story.ends_at {
         let number = all.len();
@@ -31,6 +32,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                 None => {}
                 Some(Happening::Wanted(trigger @ (Trigger::NetworkChange | Trigger::Wake))) => {
                     ground = ground.filter(|_| *trigger != Trigger::Wake);
+                    n_looks = 0;
                     wanted.push((*trigger, now + if all.is_empty() { 0 } else { 50 }));
                 }
                 Some(Happening::Wanted(trigger)) => news = Some((*trigger, 0)),
@@ -59,11 +61,15 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                 wanted.push((trigger, now + if waits { wait } else { 0 }));
             } else if let (true, Some(ended)) = (wanted.is_empty(), ended) {
                 let interval = settings.as_ref().map(|it| milliseconds(it.location.recheck_interval.get()));
+                let is_outside = all.last().is_some_and(|last| last.is_outside);
+                let soon = Some(2000_u64 << n_looks).filter(|_| is_outside && n_looks < 5);
+                let interval = interval.map(|interval| interval.min(soon.unwrap_or(interval)));
                 let confirm_at = ground.as_ref().and_then(|(.., confirm_at)| *confirm_at);
                 if confirm_at.is_some_and(|at| now >= at) {
                     wanted.push((Trigger::Confirmation, now));
                 } else if rules.is_none() && interval.is_some_and(|interval| now >= ended + interval) {
                     wanted.push((Trigger::Recheck, now));
+                    n_looks = 5.min(n_looks + 1);
                 }
             }
             let may_start = all.last().is_none_or(|last| last.given.is_some() && now >= last.started + 50);

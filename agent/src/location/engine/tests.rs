@@ -469,3 +469,16 @@ fn silence_of_all_has_its_full_time() {
     let settled = 20 + u64::try_from(ATTEMPT_TIMEOUT.as_millis()).unwrap();
     assert_eq!(stage.seen[0].over, Some((settled, Word::Nobody)));
 }
+
+#[test]
+fn a_network_that_changed_is_looked_at_again_soon_and_then_less_soon() {
+    // A switch that passes nothing for the first ten seconds after the cable is in.
+    let mut stage = Stage::new(|evaluation, _| if evaluation < 6 { (false, 1) } else { QUICK });
+    stage.send(two_servers());
+    stage.pass_until(1000);
+    stage.send(Event::Wanted(Trigger::NetworkChange));
+    stage.pass_until(100_000);
+    let starts: Vec<u64> = stage.seen.iter().map(|seen| seen.started).collect();
+    assert_eq!(starts, [0, 1050, 3052, 7054, 15_056, 31_058, 91_063]);
+    assert_eq!(stage.seen[5].given, Some((31_063, Word::By(0))), "inside: back to the interval");
+}

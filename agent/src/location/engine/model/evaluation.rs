@@ -26,6 +26,7 @@ pub(super) struct Evaluation {
     pub(super) given: Option<(u64, Word)>,
     pub(super) over: Option<(u64, Word)>,
     pub(super) held_back: Option<Word>,
+    pub(super) is_outside: bool,
 }
 
 /// What stands: under which settings, since when, how often contradicted, and when that may be confirmed.
@@ -99,6 +100,7 @@ impl Evaluation {
 
     /// The finding becomes the verdict, or is held back.
     fn give(&mut self, now: u64, found: Word, ground: &mut Ground) {
+        self.is_outside = found.is_inside() == Some(false);
         let rules = self.settings.as_ref().map(|it| it.location.hysteresis).unwrap_or_default();
         let (dwell, mut confirm_at) = (milliseconds(rules.minimum_dwell.get()), None);
         let stood = ground.take().filter(|(under, ..)| *under == self.settings);
