@@ -11,7 +11,7 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::Outcome;
+use crate::attempt::Outcome;
 use crate::gateway::GatewayList;
 use crate::host::Host;
 use crate::location::{Basis, LinkState, Location, Verdict};

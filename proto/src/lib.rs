@@ -6,11 +6,13 @@
 //!
 //! The model, in the order in which an assignment travels: [`host`] and [`port`] make a [`reference_server`] list, which
 //! with the [`gateway`]s and the location rules makes the [`settings`]; their bytes have a digest and a [`revision`]. [`location`] holds the
-//! words of a verdict, [`decision`] the rules that give it, [`evidence`] its record. [`message`] is what a session says.
+//! words of a verdict, [`attempt`] what was tried for it, [`decision`] the rules that give it, [`hysteresis`] what tempers
+//! it, [`evidence`] its record and [`explain`] that in words. [`message`] is what a session says.
 //! [`join`] is the text that makes a machine an agent.
 //!
 //! Nothing here knows a clock, a socket or a file.
 
+pub mod attempt;
 pub mod codec;
 pub mod convert;
 pub mod decision;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::PeerCertificate;
+use crate::attempt::PeerCertificate;
 use crate::network::{DefaultRoute, Interface, MacAddress};
 use crate::pin::SpkiPin;
 use crate::violation::{Findings, Path, Violations};

@@ -2030,7 +2030,7 @@ pub struct ReferenceServerHealth {
     /// In list order.
     #[prost(message, repeated, tag = "4")]
     pub servers: ::prost::alloc::vec::Vec<ServerHealth>,
-    /// Agents that no reference server answers in a way that counts.
+    /// Agents that fewer reference servers answer, in a way that counts, than are required.
     #[prost(uint64, tag = "5")]
     pub n_agents_external: u64,
     #[prost(message, optional, tag = "6")]

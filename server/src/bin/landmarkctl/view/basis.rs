@@ -1,9 +1,9 @@
 //! Where a machine is, and why.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use landmark_proto::convert::location::basis_from_wire;
+use landmark_proto::explain::words::BasisDocument;
 use landmark_proto::location;
 use landmark_proto::violation::Path;
 use landmark_proto::wire;
@@ -68,39 +68,6 @@ impl fmt::Display for Basis {
 
 impl Serialize for Basis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(tag = "kind", rename_all = "snake_case")]
-        enum Document {
-            ManagementServer,
-            ReferenceServer { host: String, port: u16, position: usize },
-            NoneReachable { n_attempts: usize },
-            TooFewAnswered { n_answered: usize, n_required: usize, n_attempts: usize },
-            ListDisabled,
-            NoAssignment,
-            Gateway { address: IpAddr, mac: Option<String>, position: usize },
-            NoGateway { seen: Option<IpAddr> },
-        }
-        match &self.0 {
-            location::Basis::ManagementServer => Document::ManagementServer,
-            location::Basis::ReferenceServer { host, port, position } => {
-                Document::ReferenceServer { host: host.to_string(), port: port.get(), position: position + 1 }
-            }
-            location::Basis::NoneReachable { n_attempts } => {
-                Document::NoneReachable { n_attempts: *n_attempts }
-            }
-            location::Basis::ListDisabled => Document::ListDisabled,
-            location::Basis::NoAssignment => Document::NoAssignment,
-            location::Basis::TooFewAnswered { n_answered, n_required, n_attempts } => {
-                let (n_answered, n_required, n_attempts) = (*n_answered, *n_required, *n_attempts);
-                Document::TooFewAnswered { n_answered, n_required, n_attempts }
-            }
-            location::Basis::Gateway { address, mac, position } => Document::Gateway {
-                address: *address,
-                mac: mac.map(|mac| mac.to_string()),
-                position: position + 1,
-            },
-            location::Basis::NoGateway { seen } => Document::NoGateway { seen: *seen },
-        }
-        .serialize(serializer)
+        BasisDocument::from(&self.0).serialize(serializer)
     }
 }
