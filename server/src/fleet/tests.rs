@@ -389,10 +389,11 @@ async fn who_does_not_read_is_cut_off() {
     let mut client = agent.client_with(&builder).await;
     let (messages_tx, messages_rx) = tokio::sync::mpsc::channel(1);
     let response = client.session(Request::new(ReceiverStream::new(messages_rx))).await.unwrap();
-    let said =
-        landmark_proto::convert::fleet::agent_message_to_wire(&AgentMessage::Hello(Box::new(hello(None))));
-    messages_tx.send(said).await.unwrap();
+    let to_wire = landmark_proto::convert::fleet::agent_message_to_wire;
+    messages_tx.send(to_wire(&AgentMessage::Hello(Box::new(hello(None))))).await.unwrap();
     server.until(agent.agent_id, |agent| agent.online).await;
+    // The connection holds what was said so far in its hands; what is said next waits.
+    messages_tx.send(to_wire(&AgentMessage::Heartbeat)).await.unwrap();
     server.until(agent.agent_id, |agent| !agent.online).await;
     // The connection itself is cut, so that nothing of it stays.
     timeout(LIMIT, messages_tx.closed()).await.expect("the connection stands");
