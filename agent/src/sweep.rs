@@ -18,6 +18,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use landmark_proto::decision::counts;
 use landmark_proto::location::LinkState;
+use landmark_proto::location_rules::Criterion;
 use landmark_proto::message::{SweepReport, SweepResult, Tuning};
 use landmark_proto::reference_server::Target;
 use landmark_proto::revision::Held;
@@ -199,15 +200,18 @@ impl SweepTask {
 
 /// A list that is not used is not tried.
 fn is_swept(accepted: &Accepted) -> bool {
-    let list = &accepted.settings().reference_servers;
-    list.is_enabled() && !list.servers().is_empty()
+    let settings = accepted.settings();
+    let list = &settings.reference_servers;
+    settings.location.criterion == Criterion::ConnectionStatus
+        && list.is_enabled()
+        && !list.servers().is_empty()
 }
 
 /// Tries every (server, port) of the list once.
 fn sweep(prober: &dyn Probing, accepted: Accepted) -> impl Future<Output = Swept> + Send + 'static {
-    let mut round = prober.round();
+    let tunnels = accepted.settings().location.tunnels;
+    let mut round = prober.round(tunnels);
     async move {
-        let tunnels = accepted.settings().location.tunnels;
         let mut under_way = FuturesUnordered::new();
         let mut results: Vec<(usize, SweepResult)> = Vec::new();
         let mut next_at = Instant::now();

@@ -245,6 +245,12 @@ impl Conversation {
         others.into_iter().flatten().fold(self.heartbeat_at, Instant::min)
     }
 
+    /// When the session may be over though nothing happens, whether or not there is room to say anything.
+    pub fn deadline(&self) -> Option<Instant> {
+        let overdue = self.unanswered_since.map(|since| since + HEARTBEAT_LIMIT);
+        [overdue, self.way.wake_at()].into_iter().flatten().min()
+    }
+
     /// The server has not answered a heartbeat for too long.
     pub fn overdue(&mut self, now: Instant) -> Option<End> {
         self.way.look(now);

@@ -220,7 +220,8 @@ impl Session {
         let until = self.parties.outbox.status().borrow().range.next;
         let mut wake_at = self.conversation.wake_at(until);
         if let Some((_, since)) = &self.unsaid {
-            wake_at = *since + WRITE_LIMIT;
+            let written_by = *since + WRITE_LIMIT;
+            wake_at = self.conversation.deadline().map_or(written_by, |deadline| deadline.min(written_by));
         }
         if let Some((_, again_at)) = self.unstored.as_ref().filter(|_| self.offering.is_none()) {
             wake_at = wake_at.min(*again_at);

@@ -162,16 +162,8 @@ impl<A: Assigned> Engine<A> {
     }
 
     fn wanted(&mut self, now: Moment, trigger: Trigger) {
-        if trigger == Trigger::Wake {
-            self.ground.forget();
-        }
         let is_first = self.last_start.is_none();
-        let comes_in_pieces =
-            matches!(trigger, Trigger::NetworkChange | Trigger::ResolverChange | Trigger::Wake);
-        if comes_in_pieces {
-            self.n_looks = 0;
-        }
-        let ready_at = if comes_in_pieces && !is_first { now + COALESCE } else { now };
+        let ready_at = if is_change(trigger) && !is_first { now + COALESCE } else { now };
         self.want_at(now, trigger, ready_at);
     }
 
@@ -229,6 +221,13 @@ impl<A: Assigned> Engine<A> {
         let Some(pending) = self.pending.take() else { return };
         if let Some(settling) = self.running.take() {
             self.close(now, settling, actions);
+        }
+        // Not before: what was begun before the machine slept, or on the network before, is not what is found now.
+        if pending.triggers.contains(&Trigger::Wake) {
+            self.ground.forget();
+        }
+        if pending.triggers.iter().copied().any(is_change) {
+            self.n_looks = 0;
         }
         self.last_start = Some(now);
         self.last_evaluation = self.last_evaluation.plus(1);
@@ -288,6 +287,9 @@ impl<A: Assigned> Engine<A> {
             standing,
             settled_in: now.since(running.pending.first_at),
         }));
+        if !self.found_outside {
+            self.n_looks = SECOND_LOOKS.len();
+        }
         self.last_end = now;
     }
 
@@ -340,6 +342,11 @@ impl<A: Assigned> Engine<A> {
         };
         self.answered_last = fastest.iter().filter_map(target).collect();
     }
+}
+
+/// Changes of the machine's network: they come in pieces.
+fn is_change(trigger: Trigger) -> bool {
+    matches!(trigger, Trigger::NetworkChange | Trigger::ResolverChange | Trigger::Wake)
 }
 
 fn add(triggers: &mut Vec<Trigger>, trigger: Trigger) {

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use landmark_proto::evidence::Outcome;
 use landmark_proto::host::Host;
+use landmark_proto::location_rules::Tunnels;
 use landmark_proto::reference_server::{Probe, Target};
 use tokio::time::{Instant, timeout_at};
 
@@ -27,7 +28,7 @@ use crate::network::NetworkHandle;
 /// Makes attempts. The seam at which tests put a network of their own.
 pub(crate) trait Probing: Send + Sync + 'static {
     /// For one evaluation.
-    fn round(&self) -> Box<dyn Round>;
+    fn round(&self, tunnels: Tunnels) -> Box<dyn Round>;
 }
 
 /// Makes the attempts of one evaluation, which share what they find out.
@@ -51,15 +52,16 @@ impl Prober {
 }
 
 impl Probing for Prober {
-    fn round(&self) -> Box<dyn Round> {
+    fn round(&self, tunnels: Tunnels) -> Box<dyn Round> {
         let network = self.network.clone();
-        Box::new(ProberRound { lookups: self.resolver.lookups(), rules: self.rules, network })
+        Box::new(ProberRound { lookups: self.resolver.lookups(), rules: self.rules, tunnels, network })
     }
 }
 
 struct ProberRound {
     lookups: Lookups,
     rules: Rules,
+    tunnels: Tunnels,
     network: NetworkHandle,
 }
 
@@ -69,7 +71,8 @@ impl Round for ProberRound {
             Probe::Tcp => None,
             Probe::Tls(pins) => Some(Wanted::of(host, pins)),
         };
-        let errand = Errand { port, tls, rules: self.rules, network: self.network.clone() };
+        let errand =
+            Errand { port, tls, rules: self.rules, tunnels: self.tunnels, network: self.network.clone() };
         match host {
             Host::Name(name) => by_name(self.lookups.of(name), errand).boxed(),
             Host::V4(_) | Host::V6(..) => by_address(address::written(host, port), errand).boxed(),

@@ -254,8 +254,9 @@ impl LocationTask {
                 self.started_at = self.world.clock.wall();
                 self.given_at = None;
                 self.answering.append(&mut self.waiting);
-                self.attempts =
-                    self.engine.running().map(|held| Attempts::new(self.world.prober.round(), held.clone()));
+                self.attempts = self.engine.running().map(|held| {
+                    Attempts::new(self.world.prober.round(held.settings().location.tunnels), held.clone())
+                });
             }
             Action::Start(index) => {
                 if let Some(attempts) = &mut self.attempts {

@@ -32,7 +32,7 @@ impl Drop for UnderWay {
 }
 
 impl Probing for Fake {
-    fn round(&self) -> Box<dyn Round> {
+    fn round(&self, _tunnels: Tunnels) -> Box<dyn Round> {
         Box::new(self.clone())
     }
 }

@@ -117,6 +117,9 @@ fn outcome(attempt: &Attempt, decides: bool, counted: bool) -> String {
             Some(address) if address.to_canonical().is_loopback() => {
                 "a loopback address, which location.allow-loopback does not allow"
             }
+            Some(address) if attempt.local_address == Some(address) => {
+                "an address of this machine itself, which location.allow-loopback does not allow"
+            }
             Some(_) | None => "no reason was recorded",
         });
         let _infallible = write!(text, ": {reason}");

@@ -2,7 +2,7 @@
 //! second proves it. A connection over an address that is gone would else look alive for as long as TCP tries.
 //!
 //! One test at a time. A change during a test gives it its second once more, but only once: a network that never settles
-//! must not keep a dead link. Pure.
+//! must not keep a dead link. It also asks for another test afterwards, for the answer may have come the old way. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -29,19 +29,16 @@ struct Test {
 impl Way {
     /// The network changed.
     pub(super) fn doubt(&mut self, now: Instant) {
-        match &mut self.under_way {
-            Some(test) if !test.is_restarted => (test.since, test.is_restarted) = (now, true),
-            Some(_) => {}
-            None => {
-                let earliest = self.next_from.map_or(now, |from| from.max(now));
-                self.wanted_at.get_or_insert(earliest);
-            }
+        if let Some(test) = self.under_way.as_mut().filter(|test| !test.is_restarted) {
+            (test.since, test.is_restarted) = (now, true);
         }
+        let earliest = self.next_from.map_or(now, |from| from.max(now));
+        self.wanted_at.get_or_insert(earliest);
     }
 
     /// Begins the test whose time has come; its clock runs from here on, whether or not there is room to say anything.
     pub(super) fn look(&mut self, now: Instant) {
-        if self.wanted_at.is_some_and(|at| at <= now) {
+        if self.under_way.is_none() && self.wanted_at.is_some_and(|at| at <= now) {
             self.wanted_at = None;
             self.next_from = Some(now + PAUSE);
             self.under_way = Some(Test { since: now, is_said: false, is_restarted: false });
@@ -113,6 +110,18 @@ mod tests {
         assert!(!way.is_lost(now + LIMIT) && !way.take_heartbeat());
         way.doubt(now + LIMIT);
         assert!(way.is_lost(now + SOON + LIMIT));
+    }
+
+    #[test]
+    fn an_answer_from_before_the_last_change_is_not_the_last_word() {
+        let now = Instant::now();
+        let mut way = tested(now);
+        way.doubt(now + SOON);
+        way.answered();
+        assert_eq!(way.wake_at(), Some(now + PAUSE), "tested again, though not at once");
+        way.look(now + PAUSE);
+        assert!(way.take_heartbeat());
+        assert!(way.is_lost(now + PAUSE + LIMIT));
     }
 
     #[test]

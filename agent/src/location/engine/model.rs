@@ -31,8 +31,6 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             match happening {
                 None => {}
                 Some(Happening::Wanted(trigger @ (Trigger::NetworkChange | Trigger::Wake))) => {
-                    ground = ground.filter(|_| *trigger != Trigger::Wake);
-                    n_looks = 0;
                     wanted.push((*trigger, now + if all.is_empty() { 0 } else { 50 }));
                 }
                 Some(Happening::Wanted(trigger)) => news = Some((*trigger, 0)),
@@ -62,6 +60,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             } else if let (true, Some(ended)) = (wanted.is_empty(), ended) {
                 let interval = settings.as_ref().map(|it| milliseconds(it.location.recheck_interval.get()));
                 let is_outside = all.last().is_some_and(|last| last.is_outside);
+                n_looks = if is_outside { n_looks } else { 5 };
                 let soon = Some(2000_u64 << n_looks).filter(|_| is_outside && n_looks < 5);
                 let interval = interval.map(|interval| interval.min(soon.unwrap_or(interval)));
                 let confirm_at = ground.as_ref().and_then(|(.., confirm_at)| *confirm_at);
@@ -78,6 +77,13 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             }
             if let Some(last) = all.last_mut().filter(|last| last.over.is_none()) {
                 last.end(now, last.answered(), &mut ground);
+            }
+            let is_wanted = |trigger| wanted.iter().any(|(other, _)| *other == trigger);
+            if is_wanted(Trigger::Wake) {
+                ground = None;
+            }
+            if is_wanted(Trigger::Wake) || is_wanted(Trigger::NetworkChange) {
+                n_looks = 0;
             }
             let n_servers = settings.as_ref().map_or(0, |it| it.reference_servers.servers().len());
             let mut next = Evaluation {

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use landmark_proto::decision::counts;
 use landmark_proto::evidence::Outcome;
+use landmark_proto::location_rules::Tunnels;
 use landmark_proto::port::Port;
 use rustix::io::Errno;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::address::{self, Rules};
 use super::tls::Wanted;
@@ -30,12 +32,17 @@ const ALL_ADDRESSES_AFTER: Duration = Duration::from_secs(1);
 /// all its controllers; whoever can reach the domain reaches one of sixteen.
 const MAX_ADDRESSES: usize = 16;
 
+/// For the kernel's word on the way out: usually a fraction of a millisecond, longer while its tables are locked.
+const WAY_OUT_LIMIT: Duration = Duration::from_millis(200);
+
 /// What is wanted of the addresses of one host.
 pub(super) struct Errand {
     pub(super) port: Port,
     /// A handshake with whom; none: a connection is enough.
     pub(super) tls: Option<Wanted>,
     pub(super) rules: Rules,
+    /// An answer that does not count is not the last word: another address may be reached without a tunnel.
+    pub(super) tunnels: Tunnels,
     pub(super) network: NetworkHandle,
 }
 
@@ -66,13 +73,16 @@ impl Errand {
             tokio::select! {
                 biased;
                 Some(ended) = under_way.next() => {
-                    if ended.outcome == Outcome::Answered {
+                    if counts(self.tunnels, ended.outcome, ended.interface.as_ref()) {
                         return ended;
                     }
                     failed = Some(more_telling(failed, ended));
                     next_at = Instant::now();
                 }
                 () = sleep_until(deadline) => {
+                    if let Some(answered) = failed.filter(|ended| ended.outcome == Outcome::Answered) {
+                        return answered;
+                    }
                     let connected = is_connected.load(Ordering::Relaxed);
                     let tls_error = connected.then(|| "connected, but no handshake in time".to_owned());
                     return Ended { address: tried_last, tls_error, ..Ended::with(Outcome::Timeout) };
@@ -93,6 +103,10 @@ impl Errand {
                 let os_error = Some(Errno::CONNREFUSED.raw_os_error());
                 return Ended { outcome: Outcome::Refused, os_error, ..ended };
             }
+            // The kernel takes an address of this machine as the near end of a connection to itself only.
+            Ok((local, _)) if local.ip() == address.ip() && !self.rules.allow_loopback => {
+                return Ended { outcome: Outcome::LocalError, local_address: Some(local.ip()), ..ended };
+            }
             Ok((local, stream)) => (stream, local),
             Err(error) => {
                 return Ended { outcome: outcome_of(&error), os_error: error.raw_os_error(), ..ended };
@@ -111,7 +125,9 @@ impl Errand {
             }
         };
         if ended.outcome == Outcome::Answered {
-            Ended { interface: self.network.egress(local, address).await, ..ended }
+            // What answered has answered, however long the kernel takes to say which way.
+            let way_out = timeout(WAY_OUT_LIMIT, self.network.egress(local, address)).await;
+            Ended { interface: way_out.unwrap_or_default(), ..ended }
         } else {
             ended
         }
@@ -135,20 +151,18 @@ fn address_stagger(n_addresses: usize) -> Duration {
     ADDRESS_STAGGER.min(ALL_ADDRESSES_AFTER / n)
 }
 
-/// Of two failures the one that says more about the place: a refusal comes from a machine that is there; silence may
+/// Of two vain attempts the one that says more about the place: a refusal comes from a machine that is there; silence may
 /// come from one; the rest never got that far. Of equals the later one.
 fn more_telling(earlier: Option<Ended>, later: Ended) -> Ended {
     let weight = |ended: &Ended| match ended.outcome {
+        // In a way that does not count.
+        Outcome::Answered => 6,
         Outcome::PinMismatch => 5,
         Outcome::TlsFailed => 4,
         Outcome::Refused => 3,
         Outcome::Timeout => 2,
         Outcome::Unreachable => 1,
-        Outcome::Answered
-        | Outcome::NameNotFound
-        | Outcome::ResolverFailed
-        | Outcome::NotNeeded
-        | Outcome::LocalError => 0,
+        Outcome::NameNotFound | Outcome::ResolverFailed | Outcome::NotNeeded | Outcome::LocalError => 0,
     };
     earlier.filter(|earlier| weight(earlier) > weight(&later)).unwrap_or(later)
 }

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 
+use landmark_proto::location_rules::Tunnels;
 use landmark_proto::network::Interface;
 use landmark_proto::port::Port;
 use landmark_proto::port::Ports;
@@ -45,7 +46,7 @@ async fn attempt_as(prober: &Prober, host: &str, port: u16, probe: Probe) -> End
         probe,
     };
     let list = ReferenceServerList::new(true, vec![server]).unwrap();
-    let mut round = prober.round();
+    let mut round = prober.round(Tunnels::Count);
     round.attempt(list.targets().next().unwrap()).await
 }
 

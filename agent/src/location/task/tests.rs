@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use landmark_proto::evidence::Outcome;
 use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::location::{Basis, Location};
+use landmark_proto::location_rules::Tunnels;
 use landmark_proto::message::Tuning;
 use landmark_proto::network::{DefaultRoute, Interface};
 use landmark_proto::port::{Port, Ports};
@@ -38,7 +39,7 @@ struct Fake {
 struct FakeRound(Vec<(Outcome, Duration)>, Arc<AtomicUsize>);
 
 impl Probing for Fake {
-    fn round(&self) -> Box<dyn Round> {
+    fn round(&self, _tunnels: Tunnels) -> Box<dyn Round> {
         Box::new(FakeRound(self.scripts.clone(), Arc::clone(&self.n_open)))
     }
 }
