@@ -22,8 +22,9 @@
 //! Nothing is polled: a machine on which nothing happens is not woken. A change is counted when the kernel tells of it;
 //! what comes in one go counts once. Nothing is held back: who listens decides how long to wait for more.
 //!
-//! What cannot be watched (a sandbox without netlink, no inotify watches left) is said in [`Watched`] and logged once; the
-//! rest goes on. This module must not know what a location is.
+//! What cannot be watched (a sandbox without netlink, no inotify watches left) is said in [`Watched`] and logged once, and
+//! tried again, after a second at first and every minute in the end; the rest goes on. What works again counts as a change:
+//! nobody knows what was missed. This module must not know what a location is.
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -202,7 +203,7 @@ impl NetworkHandle {
 }
 
 impl NetworkTask {
-    /// Watches until it is asked to stop. What cannot be watched is logged once and left.
+    /// Watches until it is asked to stop. What cannot be watched is logged once and tried again.
     ///
     /// # Errors
     /// Always: why it ended.

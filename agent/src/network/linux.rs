@@ -10,8 +10,10 @@ mod request;
 mod routes;
 mod snapshot;
 mod socket;
+mod source;
 mod task;
 mod timer;
+mod whole;
 
 use std::io;
 use std::net::SocketAddr;
