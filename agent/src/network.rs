@@ -174,7 +174,7 @@ impl NetworkHandle {
 
     /// Default routes of the main table, IPv4 first; within a family the preferred one first: lowest metric, then the
     /// router's preference (RFC 4191), then the kernel's order. Every next hop of a multipath route is a route. Left out is
-    /// what leads nowhere: dead next hops, and those without carrier. At most 64.
+    /// what leads nowhere: dead next hops, and those without carrier. At most 32 of a family.
     ///
     /// # Errors
     /// The kernel refuses, or this is not Linux.

@@ -14,8 +14,8 @@ use super::request::Request;
 use super::snapshot::{RT_TABLE_MAIN, RTM_F_CLONED};
 use super::socket::Asker;
 
-/// Default routes that are told, at most.
-const MAX_ROUTES: usize = 64;
+/// Default routes of a family that are told, at most: many of one must not hide the other's.
+const MAX_ROUTES: usize = 32;
 /// Next hops of one family's default routes that are put in order, at most.
 const MAX_WAYS: usize = 1024;
 /// Interfaces below an interface that are looked at, at most: a VLAN on a VLAN on a bond is the deepest in use.
@@ -110,7 +110,6 @@ pub(super) fn ways(asker: &mut Asker) -> io::Result<Vec<Way>> {
         })?;
         all.extend(in_order(found));
     }
-    all.truncate(MAX_ROUTES);
     Ok(all)
 }
 
@@ -201,9 +200,10 @@ fn ways_of(route: &Route) -> Vec<Way> {
     .collect()
 }
 
-/// The preferred ones first; what is equal stays in the kernel's order.
+/// A family's preferred ones, the most preferred first; what is equal stays in the kernel's order.
 fn in_order(mut ways: Vec<Way>) -> Vec<Way> {
     ways.sort_by_key(|way| (way.metric, preference_rank(way.preference)));
+    ways.truncate(MAX_ROUTES);
     ways
 }
 
