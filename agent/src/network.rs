@@ -41,7 +41,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use landmark_proto::network::{DefaultRoute, Interface};
+use landmark_proto::network::{DefaultRoute, Interface, MacAddress};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -188,10 +188,11 @@ impl NetworkHandle {
         system::egress(local, remote).await
     }
 
-    /// Makes the kernel look for the hardware address of a route's gateway, and waits until it has it, has given up, or a
-    /// second has passed, so that a following [`Self::default_routes`] has it. May be cancelled at any time.
-    pub async fn provoke(&self, route: &DefaultRoute) {
-        system::provoke(route).await;
+    /// The hardware address of a route's gateway, if it is surely the one that is there now. One that was not heard of late
+    /// may be that of a network that the machine has left: the kernel is made to ask, and waited for until it knows, has
+    /// given up, or a second has passed. May be cancelled at any time.
+    pub async fn confirm(&self, route: &DefaultRoute) -> Option<MacAddress> {
+        system::confirm(route).await
     }
 
     /// Whether to listen to neighbours at all. On a busy network they are many, so that this is only wanted while a

@@ -1,7 +1,7 @@
 //! Reads the default routes, for the criterion gateway.
 //!
-//! A gateway's hardware address is only known to the kernel once it was spoken to: right after a change of network it is
-//! asked for, and waited for a little while. It must not know what follows from the routes.
+//! A gateway's hardware address is only known to the kernel once it was spoken to, and may be out of date if that was a
+//! while ago: where it matters it is asked for, and waited for a little while. It must not know what follows from the routes.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ const READ_AGAIN: Duration = Duration::from_millis(100);
 
 /// Reads default routes. The seam at which tests put a network of their own.
 pub(crate) trait Routes: Send + Sync + 'static {
-    /// Now. The hardware addresses of gateways on this list are found out if the list names their hardware.
+    /// Now. The hardware addresses of gateways on this list are confirmed if the list names their hardware.
     fn read(&self, gateways: &GatewayList) -> BoxFuture<'static, Vec<DefaultRoute>>;
 
     /// Whether to notice when a gateway's hardware changes.
@@ -43,16 +43,13 @@ impl Routes for NetworkHandle {
 
 async fn read(network: NetworkHandle, named: Vec<IpAddr>) -> Vec<DefaultRoute> {
     let routes = default_routes(&network).await;
-    let lacks = |route: &&DefaultRoute| {
-        let is_named = |gateway: IpAddr| named.contains(&gateway.to_canonical());
-        route.mac.is_none() && route.gateway.is_some_and(is_named)
-    };
-    let lacking: Vec<&DefaultRoute> = routes.iter().filter(lacks).collect();
-    if lacking.is_empty() {
-        return routes;
-    }
-    join_all(lacking.into_iter().map(|route| network.provoke(route))).await;
-    default_routes(&network).await
+    let confirmed = routes.into_iter().map(async |mut route| {
+        if route.gateway.is_some_and(|gateway| named.contains(&gateway.to_canonical())) {
+            route.mac = network.confirm(&route).await;
+        }
+        route
+    });
+    join_all(confirmed).await
 }
 
 async fn default_routes(network: &NetworkHandle) -> Vec<DefaultRoute> {

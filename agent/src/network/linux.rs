@@ -1,10 +1,10 @@
 //! Linux: rtnetlink(7), inotify(7), timerfd_create(2).
 
+mod confirm;
 mod files;
 mod gateways;
 mod kind;
 mod message;
-mod provoke;
 mod readable;
 mod request;
 mod routes;
@@ -24,7 +24,7 @@ use tracing::debug;
 
 use super::NetworkError;
 
-pub(super) use self::provoke::provoke;
+pub(super) use self::confirm::confirm;
 pub(super) use self::task::run;
 
 /// What glibc resolves by, and, for a machine whose resolv.conf only names systemd-resolved on loopback, what that one goes

@@ -27,6 +27,9 @@ const RTNH_F_LINKDOWN: u32 = 0x10;
 
 /// States in which a neighbour's hardware address is in use: reachable, stale, delay, probe, without ARP, permanent.
 const NUD_USABLE: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
+/// Those of them that say so by something that was heard of late, or that need nothing to be heard: reachable, without
+/// ARP, permanent. The others may be those of a network that the machine has left.
+const NUD_CONFIRMED: u16 = 0x02 | 0x40 | 0x80;
 /// It was looked for and did not answer.
 const NUD_FAILED: u16 = 0x20;
 
@@ -147,6 +150,11 @@ pub(super) fn neighbour_in(message: &Message<'_>) -> Option<Neighbour> {
 /// A neighbour's hardware address, if it is in use.
 pub(super) fn hardware_address(neighbour: &Neighbour) -> Option<MacAddress> {
     neighbour.mac.filter(|_| neighbour.state & NUD_USABLE != 0)
+}
+
+/// A neighbour's hardware address, if it is surely the one that is there now.
+pub(super) fn confirmed_address(neighbour: &Neighbour) -> Option<MacAddress> {
+    neighbour.mac.filter(|_| neighbour.state & NUD_CONFIRMED != 0)
 }
 
 /// Whether the kernel has stopped looking for it.
