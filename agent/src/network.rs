@@ -22,8 +22,9 @@
 //! Nothing is polled: a machine on which nothing happens is not woken. A change is counted when the kernel tells of it;
 //! what comes in one go counts once. Nothing is held back: who listens decides how long to wait for more.
 //!
-//! What cannot be watched (a sandbox without netlink, no inotify watches left) is said in [`Watched`] and logged once; the
-//! rest goes on. This module must not know what a location is.
+//! What cannot be watched (a sandbox without netlink, no inotify watches left) is said in [`Watched`] and logged once, and
+//! tried again, after a second at first and every minute in the end; the rest goes on. What works again counts as a change:
+//! nobody knows what was missed. This module must not know what a location is.
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -40,7 +41,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use landmark_proto::network::{DefaultRoute, Interface};
+use landmark_proto::network::{DefaultRoute, Interface, MacAddress};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -173,7 +174,7 @@ impl NetworkHandle {
 
     /// Default routes of the main table, IPv4 first; within a family the preferred one first: lowest metric, then the
     /// router's preference (RFC 4191), then the kernel's order. Every next hop of a multipath route is a route. Left out is
-    /// what leads nowhere: dead next hops, and those without carrier. At most 64.
+    /// what leads nowhere: dead next hops, and those without carrier. At most 32 of a family.
     ///
     /// # Errors
     /// The kernel refuses, or this is not Linux.
@@ -187,10 +188,11 @@ impl NetworkHandle {
         system::egress(local, remote).await
     }
 
-    /// Makes the kernel look for the hardware address of a route's gateway, and waits until it has it, has given up, or a
-    /// second has passed, so that a following [`Self::default_routes`] has it. May be cancelled at any time.
-    pub async fn provoke(&self, route: &DefaultRoute) {
-        system::provoke(route).await;
+    /// The hardware address of a route's gateway, if it is surely the one that is there now. One that was not heard of late
+    /// may be that of a network that the machine has left: the kernel is made to ask, and waited for until it knows, has
+    /// given up, or a second has passed. May be cancelled at any time.
+    pub async fn confirm(&self, route: &DefaultRoute) -> Option<MacAddress> {
+        system::confirm(route).await
     }
 
     /// Whether to listen to neighbours at all. On a busy network they are many, so that this is only wanted while a
@@ -202,7 +204,7 @@ impl NetworkHandle {
 }
 
 impl NetworkTask {
-    /// Watches until it is asked to stop. What cannot be watched is logged once and left.
+    /// Watches until it is asked to stop. What cannot be watched is logged once and tried again.
     ///
     /// # Errors
     /// Always: why it ended.

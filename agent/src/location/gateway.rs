@@ -1,22 +1,28 @@
 //! Reads the default routes, for the criterion gateway.
 //!
-//! A gateway's hardware address is only known to the kernel once it was spoken to: right after a change of network it is
-//! asked for, and waited for a little while. It must not know what follows from the routes.
+//! A gateway's hardware address is only known to the kernel once it was spoken to, and may be out of date if that was a
+//! while ago: where it matters it is asked for, and waited for a little while. It must not know what follows from the routes.
 
+use std::error::Error;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use landmark_daemon::error::Chain;
 use landmark_proto::gateway::GatewayList;
 use landmark_proto::network::DefaultRoute;
-use tracing::warn;
+use tokio::time::sleep;
+use tracing::{debug, warn};
 
 use crate::network::NetworkHandle;
 
+/// A list of the kernel's that changed while it was read has settled by then, and nobody waits noticeably.
+const READ_AGAIN: Duration = Duration::from_millis(100);
+
 /// Reads default routes. The seam at which tests put a network of their own.
 pub(crate) trait Routes: Send + Sync + 'static {
-    /// Now. The hardware addresses of gateways on this list are found out if the list names their hardware.
+    /// Now. The hardware addresses of gateways on this list are confirmed if the list names their hardware.
     fn read(&self, gateways: &GatewayList) -> BoxFuture<'static, Vec<DefaultRoute>>;
 
     /// Whether to notice when a gateway's hardware changes.
@@ -37,22 +43,53 @@ impl Routes for NetworkHandle {
 
 async fn read(network: NetworkHandle, named: Vec<IpAddr>) -> Vec<DefaultRoute> {
     let routes = default_routes(&network).await;
-    let lacks = |route: &&DefaultRoute| {
-        let is_named = |gateway: IpAddr| named.contains(&gateway.to_canonical());
-        route.mac.is_none() && route.gateway.is_some_and(is_named)
-    };
-    let lacking: Vec<&DefaultRoute> = routes.iter().filter(lacks).collect();
-    if lacking.is_empty() {
-        return routes;
-    }
-    join_all(lacking.into_iter().map(|route| network.provoke(route))).await;
-    default_routes(&network).await
+    let confirmed = routes.into_iter().map(async |mut route| {
+        if route.gateway.is_some_and(|gateway| named.contains(&gateway.to_canonical())) {
+            route.mac = network.confirm(&route).await;
+        }
+        route
+    });
+    join_all(confirmed).await
 }
 
 async fn default_routes(network: &NetworkHandle) -> Vec<DefaultRoute> {
-    network.default_routes().await.unwrap_or_else(|error| {
+    twice(|| network.default_routes()).await.unwrap_or_else(|error| {
         // Without routes the machine is external: the stricter policy.
         warn!(error = %Chain(&error), "the default routes cannot be read");
         Vec::new()
     })
+}
+
+/// Reads once more if reading fails.
+async fn twice<T, E: Error, F: Future<Output = Result<T, E>>>(read: impl Fn() -> F) -> Result<T, E> {
+    match read().await {
+        Err(error) => {
+            debug!(error = %Chain(&error), "the default routes cannot be read yet");
+            sleep(READ_AGAIN).await;
+            read().await
+        }
+        read => read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::ready;
+    use std::io;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn reading_that_fails_once_is_done_again_and_one_that_fails_twice_is_given_up() {
+        for (n_failures, n_reads) in [(0, 1), (1, 2), (2, 2), (3, 2)] {
+            let read = Cell::new(0);
+            let result = twice(|| {
+                read.update(|n_read| n_read + 1);
+                ready(if read.get() > n_failures { Ok(()) } else { Err(io::Error::other("interrupted")) })
+            })
+            .await;
+            assert_eq!((result.is_ok(), read.get()), (n_failures < 2, n_reads), "{n_failures} failures");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use landmark_proto::network::{DefaultRoute, Interface};
+use landmark_proto::network::{DefaultRoute, Interface, MacAddress};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -33,6 +33,6 @@ pub(super) fn egress(_local: SocketAddr, _remote: SocketAddr) -> impl Future<Out
     std::future::ready(None)
 }
 
-pub(super) fn provoke(_route: &DefaultRoute) -> impl Future<Output = ()> {
-    std::future::ready(())
+pub(super) fn confirm(_route: &DefaultRoute) -> impl Future<Output = Option<MacAddress>> {
+    std::future::ready(None)
 }

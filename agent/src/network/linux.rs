@@ -1,17 +1,19 @@
 //! Linux: rtnetlink(7), inotify(7), timerfd_create(2).
 
+mod confirm;
 mod files;
 mod gateways;
 mod kind;
 mod message;
-mod provoke;
 mod readable;
 mod request;
 mod routes;
 mod snapshot;
 mod socket;
+mod source;
 mod task;
 mod timer;
+mod whole;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use tracing::debug;
 
 use super::NetworkError;
 
-pub(super) use self::provoke::provoke;
+pub(super) use self::confirm::confirm;
 pub(super) use self::task::run;
 
 /// What glibc resolves by, and, for a machine whose resolv.conf only names systemd-resolved on loopback, what that one goes

@@ -27,6 +27,8 @@ const RTA_SPORT: u16 = 28;
 const RTA_DPORT: u16 = 29;
 
 const NDA_DST: u16 = 1;
+/// A neighbour that is asked whether it is still there.
+const NUD_PROBE: u16 = 0x10;
 /// The neighbour is used: look for its hardware address.
 const NTF_USE: u8 = 1;
 
@@ -95,12 +97,21 @@ impl Request {
 
     /// Makes the kernel look for a neighbour's hardware address. It must be allowed to (`CAP_NET_ADMIN`).
     pub(super) fn use_neighbour(index: u32, address: IpAddr) -> Self {
+        Self::neighbour(index, address, NLM_F_CREATE, 0, NTF_USE)
+    }
+
+    /// Makes the kernel ask a neighbour at once whose hardware address it has, but not of late. As above.
+    pub(super) fn probe_neighbour(index: u32, address: IpAddr) -> Self {
+        Self::neighbour(index, address, 0, NUD_PROBE, 0)
+    }
+
+    fn neighbour(index: u32, address: IpAddr, how: u16, state: u16, flags: u8) -> Self {
         let mut header = [0; 12];
         header[0] = family(address);
         header[4..8].copy_from_slice(&index.to_ne_bytes());
-        header[10] = NTF_USE;
-        Self::new(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE, &header)
-            .with(NDA_DST, ip_bytes(&address).as_slice())
+        header[8..10].copy_from_slice(&state.to_ne_bytes());
+        header[10] = flags;
+        Self::new(RTM_NEWNEIGH, NLM_F_ACK | how, &header).with(NDA_DST, ip_bytes(&address).as_slice())
     }
 
     /// The whole message.

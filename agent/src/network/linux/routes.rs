@@ -14,8 +14,8 @@ use super::request::Request;
 use super::snapshot::{RT_TABLE_MAIN, RTM_F_CLONED};
 use super::socket::Asker;
 
-/// Default routes that are told, at most.
-const MAX_ROUTES: usize = 64;
+/// Default routes of a family that are told, at most: many of one must not hide the other's.
+const MAX_ROUTES: usize = 32;
 /// Next hops of one family's default routes that are put in order, at most.
 const MAX_WAYS: usize = 1024;
 /// Interfaces below an interface that are looked at, at most: a VLAN on a VLAN on a bond is the deepest in use.
@@ -27,6 +27,9 @@ const RTNH_F_LINKDOWN: u32 = 0x10;
 
 /// States in which a neighbour's hardware address is in use: reachable, stale, delay, probe, without ARP, permanent.
 const NUD_USABLE: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
+/// Those of them that say so by something that was heard of late, or that need nothing to be heard: reachable, without
+/// ARP, permanent. The others may be those of a network that the machine has left.
+const NUD_CONFIRMED: u16 = 0x02 | 0x40 | 0x80;
 /// It was looked for and did not answer.
 const NUD_FAILED: u16 = 0x20;
 
@@ -110,7 +113,6 @@ pub(super) fn ways(asker: &mut Asker) -> io::Result<Vec<Way>> {
         })?;
         all.extend(in_order(found));
     }
-    all.truncate(MAX_ROUTES);
     Ok(all)
 }
 
@@ -148,6 +150,11 @@ pub(super) fn neighbour_in(message: &Message<'_>) -> Option<Neighbour> {
 /// A neighbour's hardware address, if it is in use.
 pub(super) fn hardware_address(neighbour: &Neighbour) -> Option<MacAddress> {
     neighbour.mac.filter(|_| neighbour.state & NUD_USABLE != 0)
+}
+
+/// A neighbour's hardware address, if it is surely the one that is there now.
+pub(super) fn confirmed_address(neighbour: &Neighbour) -> Option<MacAddress> {
+    neighbour.mac.filter(|_| neighbour.state & NUD_CONFIRMED != 0)
 }
 
 /// Whether the kernel has stopped looking for it.
@@ -201,9 +208,10 @@ fn ways_of(route: &Route) -> Vec<Way> {
     .collect()
 }
 
-/// The preferred ones first; what is equal stays in the kernel's order.
+/// A family's preferred ones, the most preferred first; what is equal stays in the kernel's order.
 fn in_order(mut ways: Vec<Way>) -> Vec<Way> {
     ways.sort_by_key(|way| (way.metric, preference_rank(way.preference)));
+    ways.truncate(MAX_ROUTES);
     ways
 }
 

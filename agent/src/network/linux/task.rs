@@ -8,26 +8,30 @@ use std::path::PathBuf;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::files::Files;
 use super::gateways::Gateways;
-use super::request::Request;
-use super::routes::{Way, hardware_addresses, neighbour_in, ways};
+use super::routes::neighbour_in;
 use super::snapshot::Snapshot;
-use super::socket::{Asker, Listener, Told, groups};
+use super::socket::{Listener, Told, groups};
+use super::source::Source;
 use super::timer::ClockSet;
+use super::whole::{take_gateways, take_snapshot};
 use crate::network::sleep::Slept;
 use crate::network::{Changes, NetworkTask, NetworkTaskError, Watched};
 
-/// What is listened to; what is not available is `None`.
-#[derive(Default)]
+/// What is listened to, and how it is looked at as a whole.
 struct Sources {
-    network: Option<Network>,
-    neighbours: Option<Neighbours>,
-    files: Option<Files>,
-    clock: Option<ClockSet>,
+    network: Source<Network>,
+    neighbours: Source<Neighbours>,
+    files: Source<Files>,
+    clock: Source<ClockSet>,
+    resolver_files: Vec<PathBuf>,
+    take_snapshot: fn() -> io::Result<Snapshot>,
+    take_gateways: fn() -> io::Result<Gateways>,
 }
 
 /// Links, addresses, routes and rules.
@@ -49,6 +53,8 @@ enum Happened {
     Neighbours(io::Result<Heard>),
     Files(io::Result<()>),
     ClockSet(io::Result<()>),
+    /// What failed is to be tried again.
+    Due,
 }
 
 /// What the kernel told in one go.
@@ -56,6 +62,9 @@ struct Heard {
     is_change: bool,
     told: Told,
 }
+
+/// The neighbours' source is closed and opened as they are wanted.
+const NEIGHBOURS: &str = "hardware addresses of gateways";
 
 /// What came of looking, where the system may refuse.
 type Looked<T> = Result<io::Result<T>, NetworkTaskError>;
@@ -99,45 +108,68 @@ fn publish(changes: &watch::Sender<Changes>, news: Changes) {
 
 impl Sources {
     async fn open(resolver_files: Vec<PathBuf>) -> Result<Self, NetworkTaskError> {
-        let network = available("changes of links, addresses and routes", open_network().await?);
-        let files = available("changes of the resolver's files", open_files(resolver_files).await?);
-        let clock = available("waking from sleep", ClockSet::open());
-        Ok(Self { network, neighbours: None, files, clock })
+        let mut sources = Self {
+            network: Source::closed("changes of links, addresses and routes"),
+            neighbours: Source::closed(NEIGHBOURS),
+            files: Source::closed("changes of the resolver's files"),
+            clock: Source::closed("waking from sleep"),
+            resolver_files,
+            take_snapshot,
+            take_gateways,
+        };
+        sources.open_network().await?;
+        sources.open_files().await?;
+        sources.clock.opened(ClockSet::open(), Instant::now());
+        Ok(sources)
     }
 
     fn available(&self) -> Watched {
         Watched {
-            network: self.network.is_some(),
-            neighbours: self.neighbours.is_some(),
-            resolver: self.files.is_some(),
-            wake: self.clock.is_some(),
+            network: self.network.works(),
+            neighbours: self.neighbours.works(),
+            resolver: self.files.works(),
+            wake: self.clock.works(),
         }
+    }
+
+    /// When the first of those that fail is to be tried again.
+    fn due(&self) -> Option<Instant> {
+        let Self { network, neighbours, files, clock, .. } = self;
+        [network.due(), neighbours.due(), files.due(), clock.due()].into_iter().flatten().min()
     }
 
     /// Waits for whatever comes first. May be cancelled.
     async fn next(&mut self, wanted: &mut watch::Receiver<bool>) -> Result<Happened, NetworkTaskError> {
-        let Self { network, neighbours, files, clock } = self;
+        let due = self.due();
+        let Self { network, neighbours, files, clock, .. } = self;
         let heard_network = async {
-            match network {
+            match &mut network.open {
                 Some(network) => network.listen().await,
                 None => pending().await,
             }
         };
         let heard_neighbours = async {
-            match neighbours {
+            match &mut neighbours.open {
                 Some(neighbours) => neighbours.listen().await,
                 None => pending().await,
             }
         };
         let touched = async {
-            match files {
+            match &mut files.open {
                 Some(files) => files.wait().await,
                 None => pending().await,
             }
         };
         let was_set = async {
-            match clock {
+            match &mut clock.open {
                 Some(clock) => clock.wait().await,
+                None => pending().await,
+            }
+        };
+        // No timer exists as long as all of them work.
+        let is_due = async {
+            match due {
+                Some(due) => sleep_until(due).await,
                 None => pending().await,
             }
         };
@@ -151,6 +183,7 @@ impl Sources {
             heard = heard_neighbours => Happened::Neighbours(heard),
             touched = touched => Happened::Files(touched),
             was_set = was_set => Happened::ClockSet(was_set),
+            () = is_due => Happened::Due,
         })
     }
 
@@ -162,41 +195,63 @@ impl Sources {
             Happened::Network(heard) => news.network = u64::from(self.network_spoke(heard).await?),
             Happened::Neighbours(heard) => news.network = u64::from(self.neighbours_spoke(heard).await?),
             Happened::Files(touched) => news.resolver = u64::from(self.files_touched(touched).await?),
-            Happened::ClockSet(was_set) => {
-                if let Err(error) = was_set {
-                    self.clock = available("waking from sleep", Err(error));
-                }
+            Happened::ClockSet(Ok(())) => {}
+            Happened::ClockSet(Err(error)) => self.clock.broke(&error, Instant::now()),
+            Happened::Due => news = self.try_again(Instant::now()).await?,
+        }
+        Ok(news)
+    }
+
+    /// Tries what failed and is due by now. What works again counts: nobody knows what was missed.
+    async fn try_again(&mut self, now: Instant) -> Result<Changes, NetworkTaskError> {
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        let mut news = Changes::default();
+        if is_due(self.network.due()) {
+            let works_again = match self.network.open {
+                Some(_) => self.look_at_network().await?,
+                None => self.open_network().await?,
+            };
+            if works_again {
+                self.look_at_gateways().await?;
+                news.network = 1;
             }
+        }
+        if is_due(self.neighbours.due()) {
+            let works_again = match self.neighbours.open {
+                Some(_) => self.look_at_gateways().await?,
+                None => self.open_neighbours().await?,
+            };
+            news.network |= u64::from(works_again);
+        }
+        if is_due(self.files.due()) {
+            news.resolver = u64::from(self.open_files().await?);
+        }
+        if is_due(self.clock.due()) {
+            self.clock.opened(ClockSet::open(), Instant::now());
         }
         Ok(news)
     }
 
     async fn network_spoke(&mut self, heard: io::Result<Heard>) -> Result<bool, NetworkTaskError> {
-        let what = "changes of links, addresses and routes";
-        let heard = match heard {
+        let mut heard = match heard {
             Ok(heard) => heard,
             Err(error) => {
-                self.network = available(what, Err(error));
+                self.network.broke(&error, Instant::now());
                 return Ok(false);
             }
         };
-        let is_change = match heard.told {
-            Told::All => heard.is_change,
-            Told::NotAll => {
-                debug!(
-                    "the kernel told of more changes than were read in time; looking at the whole network"
-                );
-                let snapshot = available(what, look(take_snapshot).await?);
-                self.network =
-                    self.network.take().zip(snapshot).map(|(it, snapshot)| Network { snapshot, ..it });
-                true
-            }
-        };
-        if is_change {
+        if heard.told == Told::NotAll {
+            debug!("the kernel told of more changes than were read in time; looking at the whole network");
+            heard.is_change = true;
+        }
+        if heard.told == Told::NotAll || self.network.may_be_tried(Instant::now()) {
+            heard.is_change |= self.look_at_network().await?;
+        }
+        if heard.is_change {
             // Before anybody hears of the change and looks: what they then see is what is held here.
             self.look_at_gateways().await?;
         }
-        Ok(is_change)
+        Ok(heard.is_change)
     }
 
     async fn neighbours_spoke(&mut self, heard: io::Result<Heard>) -> Result<bool, NetworkTaskError> {
@@ -204,45 +259,100 @@ impl Sources {
             Ok(Heard { is_change, told: Told::All }) => Ok(is_change),
             Ok(Heard { is_change, told: Told::NotAll }) => Ok(is_change | self.look_at_gateways().await?),
             Err(error) => {
-                self.neighbours = available("hardware addresses of gateways", Err(error));
+                self.neighbours.broke(&error, Instant::now());
                 Ok(false)
             }
         }
     }
 
     async fn files_touched(&mut self, touched: io::Result<()>) -> Result<bool, NetworkTaskError> {
-        let what = "changes of the resolver's files";
-        let Some(files) = self.files.take() else { return Ok(false) };
+        let Some(files) = self.files.open.take() else { return Ok(false) };
         let looked = match touched {
             Ok(()) => look(move || look_at_files(files)).await?,
             Err(error) => Err(error),
         };
-        let looked = available(what, looked);
-        let has_changed = looked.as_ref().is_some_and(|(_, has_changed)| *has_changed);
-        self.files = looked.map(|(files, _)| files);
-        Ok(has_changed)
+        match looked {
+            Ok((files, has_changed)) => {
+                self.files.open = Some(files);
+                Ok(has_changed)
+            }
+            Err(error) => {
+                self.files.broke(&error, Instant::now());
+                Ok(false)
+            }
+        }
     }
 
     async fn listen_to_neighbours(&mut self, is_wanted: bool) -> Result<(), NetworkTaskError> {
-        self.neighbours = None;
+        self.neighbours = Source::closed(NEIGHBOURS);
         if is_wanted {
-            // Listened to before they are looked at, so that nothing falls in between.
-            let listener = available("hardware addresses of gateways", Listener::open(groups::NEIGHBOURS));
-            self.neighbours = listener.map(|listener| Neighbours { listener, gateways: Gateways::default() });
-            self.look_at_gateways().await?;
+            self.open_neighbours().await?;
         }
         Ok(())
     }
 
-    /// Whether one that was known has another hardware address.
-    async fn look_at_gateways(&mut self) -> Result<bool, NetworkTaskError> {
-        let Some(neighbours) = &mut self.neighbours else { return Ok(false) };
-        match look(take_gateways).await? {
-            Ok(gateways) => Ok(neighbours.gateways.refresh(gateways)),
+    /// Whether it works again.
+    async fn open_network(&mut self) -> Result<bool, NetworkTaskError> {
+        // Listened to before it is looked at, so that nothing falls in between.
+        match Listener::open(groups::NETWORK) {
+            Ok(listener) => {
+                self.network.open = Some(Network { listener, snapshot: Snapshot::default() });
+                self.look_at_network().await
+            }
+            Err(error) => Ok(self.network.opened(Err(error), Instant::now())),
+        }
+    }
+
+    /// Whether it works again.
+    async fn open_neighbours(&mut self) -> Result<bool, NetworkTaskError> {
+        // As with the network.
+        match Listener::open(groups::NEIGHBOURS) {
+            Ok(listener) => {
+                self.neighbours.open = Some(Neighbours { listener, gateways: Gateways::default() });
+                self.look_at_gateways().await
+            }
+            Err(error) => Ok(self.neighbours.opened(Err(error), Instant::now())),
+        }
+    }
+
+    /// Whether they can be noticed again.
+    async fn open_files(&mut self) -> Result<bool, NetworkTaskError> {
+        let opened = match Files::open(self.resolver_files.clone()) {
+            Ok(files) => look(move || look_at_files(files)).await?.map(|(files, _)| files),
+            Err(error) => Err(error),
+        };
+        Ok(self.files.opened(opened, Instant::now()))
+    }
+
+    /// Takes the whole of it, or keeps what is held; whether it works again.
+    async fn look_at_network(&mut self) -> Result<bool, NetworkTaskError> {
+        let taken = look(self.take_snapshot).await?;
+        let Some(network) = &mut self.network.open else { return Ok(false) };
+        match taken {
+            Ok(snapshot) => {
+                network.snapshot = snapshot;
+                Ok(self.network.worked(Instant::now()))
+            }
             Err(error) => {
-                self.neighbours = available("hardware addresses of gateways", Err(error));
+                self.network.failed(&error, Instant::now());
                 Ok(false)
             }
+        }
+    }
+
+    /// Whether one that was known has another hardware address, or may have.
+    async fn look_at_gateways(&mut self) -> Result<bool, NetworkTaskError> {
+        if self.neighbours.open.is_none() {
+            return Ok(false);
+        }
+        let taken = look(self.take_gateways).await?;
+        let Some(neighbours) = &mut self.neighbours.open else { return Ok(false) };
+        match taken {
+            Ok(gateways) => {
+                let has_changed = neighbours.gateways.refresh(gateways);
+                Ok(self.neighbours.worked(Instant::now()) | has_changed)
+            }
+            Err(error) => Ok(self.neighbours.failed(&error, Instant::now())),
         }
     }
 }
@@ -271,23 +381,6 @@ impl Neighbours {
     }
 }
 
-async fn open_network() -> Looked<Network> {
-    // Listened to before it is looked at, so that nothing falls in between.
-    let listener = match Listener::open(groups::NETWORK) {
-        Ok(listener) => listener,
-        Err(error) => return Ok(Err(error)),
-    };
-    Ok(look(take_snapshot).await?.map(|snapshot| Network { listener, snapshot }))
-}
-
-async fn open_files(paths: Vec<PathBuf>) -> Looked<Files> {
-    let files = match Files::open(paths) {
-        Ok(files) => files,
-        Err(error) => return Ok(Err(error)),
-    };
-    Ok(look(move || look_at_files(files)).await?.map(|(files, _)| files))
-}
-
 /// Looks where it may block.
 async fn look<T: Send + 'static>(at: impl FnOnce() -> io::Result<T> + Send + 'static) -> Looked<T> {
     spawn_blocking(at).await.map_err(NetworkTaskError::Look)
@@ -296,33 +389,6 @@ async fn look<T: Send + 'static>(at: impl FnOnce() -> io::Result<T> + Send + 'st
 fn look_at_files(mut files: Files) -> io::Result<(Files, bool)> {
     let has_changed = files.look()?;
     Ok((files, has_changed))
-}
-
-fn take_snapshot() -> io::Result<Snapshot> {
-    let mut asker = Asker::open()?;
-    let mut whole = Snapshot::default();
-    for request in [Request::links(), Request::addresses(), Request::routes(false), Request::routes(true)] {
-        whole.absorb(asker.ask(&request, |part: &mut Snapshot, message| {
-            if let Some(event) = message.event() {
-                part.apply(&event);
-            }
-        })?);
-    }
-    Ok(whole)
-}
-
-fn take_gateways() -> io::Result<Gateways> {
-    let mut asker = Asker::open()?;
-    let gateways = ways(&mut asker)?.iter().filter_map(Way::gateway).collect();
-    let macs = hardware_addresses(&mut asker, &gateways)?;
-    Ok(Gateways::new(gateways, &macs))
-}
-
-/// What is not to be had is said once, and the agent goes on without it.
-fn available<T>(what: &'static str, result: io::Result<T>) -> Option<T> {
-    result
-        .inspect_err(|error| warn!(what, %error, "cannot be noticed; looking again at intervals instead"))
-        .ok()
 }
 
 #[cfg(test)]

@@ -68,6 +68,18 @@ fn the_lowest_metric_is_first_then_the_routers_preference_then_the_kernels_order
 }
 
 #[test]
+fn many_routes_of_one_family_leave_room_for_the_others() {
+    let many = |is_ipv6| {
+        let way = |index| Way { is_ipv6, metric: 1000 - index, preference: 0, index, gateway: None };
+        in_order((1..=100).map(way).collect())
+    };
+    for ways in [many(false), many(true)] {
+        assert_eq!(ways.len(), MAX_ROUTES);
+        assert_eq!(ways[0].index, 100, "the preferred ones are kept");
+    }
+}
+
+#[test]
 fn a_connection_to_this_machine_goes_through_loopback() {
     let loopback = Interface { name: "lo".to_owned(), kind: "loopback".to_owned(), is_tunnel: false };
     let ipv4 = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::{Happened, Heard, Sources, Told};
 use crate::network::sleep::Clocks;
 use crate::network::{Changes, NetworkHandle, NetworkTaskError, Options, Watched, channel_with};
 
@@ -117,4 +118,76 @@ async fn it_ends_when_nobody_is_left_to_follow() {
     drop(handle);
     let ended = timeout(LIMIT, task.run(CancellationToken::new())).await.expect("it ends");
     assert!(matches!(ended.unwrap_err(), NetworkTaskError::Closed));
+}
+
+fn fails<T>() -> io::Result<T> {
+    Err(io::Error::other("no descriptor is left"))
+}
+
+const NETWORK_CHANGED: Changes = Changes { network: 1, resolver: 0, wake: 0 };
+
+async fn open_sources(etc: &TempDir) -> Sources {
+    let mut sources = Sources::open(vec![etc.path().join("resolv.conf")]).await.unwrap();
+    sources.handle(Happened::NeighboursWanted(true)).await.unwrap();
+    let all = Watched { network: true, neighbours: true, resolver: true, wake: true };
+    assert_eq!(sources.available(), all);
+    assert_eq!(sources.due(), None, "what works needs no timer");
+    sources
+}
+
+/// As if the time had come.
+async fn try_again(sources: &mut Sources) -> Changes {
+    let due = sources.due().expect("something is to be tried again");
+    sources.try_again(due).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_broke_is_opened_again_and_counts_as_a_change() {
+    let etc = TempDir::new().unwrap();
+    let mut sources = open_sources(&etc).await;
+    let resolver_changed = Changes { resolver: 1, ..Changes::default() };
+    for (broken, news) in [
+        (Happened::Network(fails()), NETWORK_CHANGED),
+        (Happened::Neighbours(fails()), NETWORK_CHANGED),
+        (Happened::Files(fails()), resolver_changed),
+        (Happened::ClockSet(fails()), Changes::default()),
+    ] {
+        let before = sources.available();
+        assert_eq!(sources.handle(broken).await.unwrap(), Changes::default());
+        assert_ne!(sources.available(), before);
+        assert_eq!(try_again(&mut sources).await, news);
+        assert_eq!(sources.available(), before);
+        assert_eq!(sources.due(), None, "what works again needs no timer");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_fails_keeps_listening_and_is_made_up_for() {
+    let etc = TempDir::new().unwrap();
+    let mut sources = open_sources(&etc).await;
+    let take = std::mem::replace(&mut sources.take_snapshot, fails);
+    let lost = || Happened::Network(Ok(Heard { is_change: false, told: Told::NotAll }));
+    assert_eq!(sources.handle(lost()).await.unwrap(), NETWORK_CHANGED);
+    assert!(sources.network.open.is_some() && !sources.available().network);
+    assert_eq!(try_again(&mut sources).await, Changes::default(), "no change for each time it fails");
+    assert!(sources.network.open.is_some() && !sources.available().network);
+    sources.take_snapshot = take;
+    assert_eq!(try_again(&mut sources).await, NETWORK_CHANGED);
+    assert!(sources.available().network);
+    assert_eq!(sources.due(), None);
+}
+
+#[tokio::test]
+async fn a_look_at_gateways_that_fails_counts_once_and_is_made_up_for() {
+    let etc = TempDir::new().unwrap();
+    let mut sources = open_sources(&etc).await;
+    let take = std::mem::replace(&mut sources.take_gateways, fails);
+    let lost = || Happened::Neighbours(Ok(Heard { is_change: false, told: Told::NotAll }));
+    assert_eq!(sources.handle(lost()).await.unwrap(), NETWORK_CHANGED);
+    assert_eq!(sources.handle(lost()).await.unwrap(), Changes::default(), "it is known to fail");
+    assert!(sources.neighbours.open.is_some() && !sources.available().neighbours);
+    sources.take_gateways = take;
+    assert_eq!(try_again(&mut sources).await, NETWORK_CHANGED);
+    assert!(sources.available().neighbours);
+    assert_eq!(sources.due(), None);
 }
