@@ -64,7 +64,12 @@ pub struct ReachedBy {
 /// Everything that is doubtful: what concerns the whole list first, then its entries in their order.
 pub fn lint(settings: &Settings, facts: &Facts) -> Vec<Finding> {
     match settings.location.criterion {
-        Criterion::Gateway => gateways::lint(&settings.gateways),
+        Criterion::Gateway => {
+            let mut findings = gateways::lint(&settings.gateways);
+            // The servers decide nothing, and yet an agent refuses what has such a one among them.
+            findings.extend(settings.reference_servers.servers().iter().filter_map(servers::own_machine));
+            findings
+        }
         Criterion::ConnectionStatus => {
             let mut findings = Vec::new();
             lint_use(settings, &mut findings);

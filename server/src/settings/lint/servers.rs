@@ -54,8 +54,8 @@ pub(super) fn lint(list: &ReferenceServerList, facts: &Facts, findings: &mut Vec
     }
 }
 
-/// Agents refuse it, and with it the whole assignment.
-fn own_machine(server: &ReferenceServer) -> Option<Finding> {
+/// Agents refuse it, and with it the whole assignment, whatever the criterion.
+pub(super) fn own_machine(server: &ReferenceServer) -> Option<Finding> {
     let host = &server.host;
     let is_own = match host {
         // RFC 6761, section 6.3.

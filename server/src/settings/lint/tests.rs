@@ -167,6 +167,17 @@ fn the_list_is_not_looked_at_where_the_gateway_decides() {
 }
 
 #[test]
+fn what_agents_refuse_is_told_of_where_the_gateway_decides_too() {
+    let mut settings = with_gateways(&[]);
+    for enabled in [true, false] {
+        let servers = ["8.8.8.8:80", "127.0.0.1:80", "localhost:443!"].map(server);
+        settings.reference_servers = ReferenceServerList::new(enabled, servers.to_vec()).unwrap();
+        let expected = ["gateways_empty gateways", "own_machine [127.0.0.1]", "own_machine [localhost]"];
+        assert_eq!(codes(&settings, &Facts::default()), expected);
+    }
+}
+
+#[test]
 fn findings_say_why_and_what_to_do() {
     let bad = settings(
         true,
