@@ -21,12 +21,8 @@ const CERTIFICATE_DAYS: i64 = 30;
 pub(super) fn lint(list: &ReferenceServerList, facts: &Facts, findings: &mut Vec<Finding>) {
     let mut owners = HashMap::new();
     for server in list.servers() {
-        // It has to go, whatever else there is to say of it.
-        if let Some(finding) = own_machine(server) {
-            findings.push(finding);
-            continue;
-        }
         let rules = [
+            own_machine(server),
             shared_network(server),
             public(server, facts),
             web_port(server),

@@ -96,7 +96,17 @@ fn every_rule_finds_what_it_is_there_for_and_nothing_beside_it() {
         (settings(true, &["10.1.1.5:22"]), nothing(), &["single_server"]),
         (with("127.0.0.1:22"), nothing(), &["own_machine [127.0.0.1]"]),
         (with("::1:22"), nothing(), &["own_machine [::1]"]),
-        (with("db.localhost:80"), nothing(), &["own_machine [db.localhost]"]),
+        (with("db.localhost:22"), nothing(), &["own_machine [db.localhost]"]),
+        (
+            with("db.localhost:80"),
+            nothing(),
+            &["own_machine [db.localhost]", "unpinned_web_port [db.localhost]"],
+        ),
+        (
+            with("127.0.0.1:636!"),
+            reached("127.0.0.1", 7, 7, Some(3)),
+            &["own_machine [127.0.0.1]", "certificate_expires [127.0.0.1]"],
+        ),
         (with("192.168.178.5:22"), nothing(), &["home_range_address [192.168.178.5]"]),
         (with("192.168.178.5:8443!"), nothing(), &[]),
         (with("fe80::5%eth0:22"), nothing(), &["home_range_address [fe80::5%eth0]"]),
