@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use landmark_proto::host::{Host, Name};
-use landmark_proto::location_rules::{Criterion, ServerConnection};
+use landmark_proto::location_rules::{Criterion, LocationRules, ServerConnection, Tunnels};
 use landmark_proto::reference_server::ReferenceServerList;
 use landmark_proto::settings::Settings;
 
@@ -74,6 +74,7 @@ pub fn lint(settings: &Settings, facts: &Facts) -> Vec<Finding> {
             let mut findings = Vec::new();
             lint_use(settings, &mut findings);
             lint_redundancy(settings, &mut findings);
+            findings.extend(tunnels_and_server_connection(&settings.location));
             servers::lint(&settings.reference_servers, facts, &mut findings);
             findings
         }
@@ -142,6 +143,21 @@ fn lint_redundancy(settings: &Settings, findings: &mut Vec<Finding>) {
         }),
         _ => {}
     }
+}
+
+/// Whether the link itself passes through a tunnel, nobody asks: it is enough that it stands.
+fn tunnels_and_server_connection(rules: &LocationRules) -> Option<Finding> {
+    let doubtful =
+        rules.tunnels == Tunnels::Ignore && rules.server_connection == ServerConnection::MeansInternal;
+    doubtful.then(|| Finding {
+        code: "tunnels_and_server_connection",
+        path: "location.server_connection".to_owned(),
+        message:
+            "answers through a tunnel are ignored, yet a connection to the management server means internal, \
+                  through a tunnel as well: a machine outside whose VPN carries that connection is internal"
+                .to_owned(),
+        remedy: "landmarkctl location set --server-connection says-nothing".to_owned(),
+    })
 }
 
 #[cfg(test)]

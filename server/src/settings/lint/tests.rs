@@ -177,6 +177,32 @@ fn the_list_is_not_looked_at_where_the_gateway_decides() {
 }
 
 #[test]
+fn tunnels_that_are_ignored_and_a_connection_that_counts_contradict_each_other() {
+    use {ServerConnection::*, Tunnels::*};
+    let expected = ["tunnels_and_server_connection server_connection"];
+    for (tunnels, server_connection, expected) in [
+        (Ignore, MeansInternal, &expected[..]),
+        (Ignore, SaysNothing, &[]),
+        (Count, MeansInternal, &[]),
+        (Count, SaysNothing, &[]),
+    ] {
+        let mut settings = settings(true, &["10.1.1.5:22", "10.1.1.6:22"]);
+        settings.location = LocationRules { tunnels, server_connection, ..settings.location };
+        assert_eq!(codes(&settings, &Facts::default()), expected, "{tunnels:?} {server_connection:?}");
+        settings.location.criterion = Criterion::Gateway;
+        settings.gateways = with_gateways(&[("10.20.0.1", false)]).gateways;
+        assert_eq!(codes(&settings, &Facts::default()), [""; 0], "a connection says nothing there");
+    }
+    let mut settings = settings(true, &["10.1.1.5:22", "10.1.1.6:22"]);
+    settings.location.tunnels = Ignore;
+    let finding = lint(&settings, &Facts::default()).remove(0);
+    insta::assert_snapshot!(format!("{}\n{}", finding.message, finding.remedy), @r"
+    answers through a tunnel are ignored, yet a connection to the management server means internal, through a tunnel as well: a machine outside whose VPN carries that connection is internal
+    landmarkctl location set --server-connection says-nothing
+    ");
+}
+
+#[test]
 fn what_agents_refuse_is_told_of_where_the_gateway_decides_too() {
     let mut settings = with_gateways(&[]);
     for enabled in [true, false] {
