@@ -296,7 +296,9 @@ mod tests {
         let add_gateways = wire::edit::AddGateways {
             gateways: vec![gateway("127.0.0.1", &[]), gateway("10.0.0.1", &[1]), gateway("", &[])],
         };
-        let replace_gateways = wire::edit::ReplaceGateways { gateways: vec![gateway("ten", &[])] };
+        let replace_gateways = wire::edit::ReplaceGateways {
+            gateways: vec![gateway("ten", &[]), gateway("10.0.0.1", &[0xff; 6])],
+        };
         let edits = vec![
             add("a.example", &[70_000, 443, 0]),
             wire::Edit { kind: Some(wire::edit::Kind::EditReferenceServer(change)) },
@@ -337,6 +339,7 @@ mod tests {
         edits[6].add_gateways.gateways[2].address: is missing
         edits[7].remove_gateways.gateways: at least one gateway is needed
         edits[8].replace_gateways.gateways[0].address: "ten" is not an address
+        edits[8].replace_gateways.gateways[1].mac: ff:ff:ff:ff:ff:ff cannot be a gateway: the broadcast hardware address is of no machine
         edits[9].add_reference_server.tls.pins: at least one key pin is needed
         "#);
     }
