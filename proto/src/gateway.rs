@@ -24,14 +24,17 @@ impl Gateway {
     /// written as IPv6 is taken as IPv4.
     ///
     /// # Errors
-    /// No machine can have the address.
+    /// No machine can have the address, or the hardware address.
     pub fn new(address: IpAddr, mac: Option<MacAddress>) -> Result<Self, InvalidGateway> {
         let address = address.to_canonical();
         let forbidden = host::forbidden(address)
             .or_else(|| address.is_loopback().then_some("a loopback address is this machine"));
         match forbidden {
-            Some(reason) => Err(InvalidGateway { address, reason }),
-            None => Ok(Self { address, mac }),
+            Some(reason) => Err(InvalidGateway::Address { address, reason }),
+            None => match mac.and_then(|mac| forbidden_hardware(mac).map(|reason| (mac, reason))) {
+                Some((mac, reason)) => Err(InvalidGateway::Hardware { mac, reason }),
+                None => Ok(Self { address, mac }),
+            },
         }
     }
 
@@ -62,10 +65,35 @@ impl fmt::Display for Gateway {
 
 /// Not a gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{address} cannot be a gateway: {reason}")]
-pub struct InvalidGateway {
-    address: IpAddr,
-    reason: &'static str,
+pub enum InvalidGateway {
+    /// No machine can have the address.
+    #[error("{address} cannot be a gateway: {reason}")]
+    Address {
+        /// It.
+        address: IpAddr,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// No machine can have the hardware address.
+    #[error("{mac} cannot be a gateway: {reason}")]
+    Hardware {
+        /// It.
+        mac: MacAddress,
+        /// Why not.
+        reason: &'static str,
+    },
+}
+
+/// Why no machine can send from a hardware address, if so: the lowest bit of the first byte says that it is of a group
+/// (IEEE 802, the I/G bit).
+fn forbidden_hardware(mac: MacAddress) -> Option<&'static str> {
+    let [first, ..] = *mac.as_bytes();
+    match *mac.as_bytes() {
+        [0, 0, 0, 0, 0, 0] => Some("the hardware address 0 is of no machine"),
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => Some("the broadcast hardware address is of no machine"),
+        _ if first & 1 == 1 => Some("a multicast hardware address is of no machine"),
+        _ => None,
+    }
 }
 
 /// The gateways of the company's networks, each once, at most [`MAX_GATEWAYS`]. Their order says nothing.
@@ -172,5 +200,34 @@ mod tests {
             assert!(Gateway::new(address.parse().unwrap(), None).is_err(), "{address}");
         }
         assert!(Gateway::new("fe80::1".parse().unwrap(), None).is_ok(), "what IPv6 routers have");
+    }
+
+    #[test]
+    fn no_machine_has_these_hardware_addresses() {
+        let told = |text: &str| {
+            let made = Gateway::new([10, 0, 0, 1].into(), Some(text.parse().unwrap()));
+            made.map_or_else(|error| error.to_string(), |gateway| gateway.to_string())
+        };
+        let all = [
+            "00:00:00:00:00:00",
+            "ff:ff:ff:ff:ff:ff",
+            "01:00:5e:00:00:01",
+            "33:33:00:00:00:01",
+            "00:00:00:00:00:01",
+            "fe:ff:ff:ff:ff:ff",
+            "00:00:5e:00:01:07",
+        ];
+        assert_eq!(
+            all.map(told),
+            [
+                "00:00:00:00:00:00 cannot be a gateway: the hardware address 0 is of no machine",
+                "ff:ff:ff:ff:ff:ff cannot be a gateway: the broadcast hardware address is of no machine",
+                "01:00:5e:00:00:01 cannot be a gateway: a multicast hardware address is of no machine",
+                "33:33:00:00:00:01 cannot be a gateway: a multicast hardware address is of no machine",
+                "10.0.0.1 (00:00:00:00:00:01)",
+                "10.0.0.1 (fe:ff:ff:ff:ff:ff)",
+                "10.0.0.1 (00:00:5e:00:01:07)",
+            ]
+        );
     }
 }

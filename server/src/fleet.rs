@@ -140,6 +140,7 @@ struct Shared {
     /// Of evidence, and of warnings about it.
     evidence_allowances: Mutex<Allowances>,
     warning_allowances: Mutex<Allowances>,
+    sweep_allowances: Mutex<Allowances>,
     sweeps: Mutex<Sweeps>,
     sessions: TaskTracker,
     /// Whether the log says already that agents are ahead of the database.
@@ -168,6 +169,7 @@ pub async fn spawn(tasks: &mut Tasks, parts: Parts) -> Result<Fleet, StoreError>
         allowances: Mutex::new(Allowances::new(Instant::now())),
         evidence_allowances: Mutex::new(Allowances::of_evidence(Instant::now())),
         warning_allowances: Mutex::new(Allowances::of_warnings(Instant::now())),
+        sweep_allowances: Mutex::new(Allowances::of_sweeps(Instant::now())),
         sweeps: Mutex::new(Sweeps::new(published_rx.borrow().clone())),
         store,
         authority,
@@ -230,6 +232,12 @@ impl Shared {
     /// Takes from the warnings that may be logged about an agent's evidence.
     fn may_be_warned_of(&self, agent_id: AgentId) -> bool {
         let mut allowances = self.warning_allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        allowances.take(agent_id, Instant::now()).is_ok()
+    }
+
+    /// Takes from the reports of sweeps that an agent may send.
+    fn may_send_sweep(&self, agent_id: AgentId) -> bool {
+        let mut allowances = self.sweep_allowances.lock().unwrap_or_else(PoisonError::into_inner);
         allowances.take(agent_id, Instant::now()).is_ok()
     }
 

@@ -1,6 +1,6 @@
 //! Gateways on the wire.
 
-use crate::gateway::{Gateway, GatewayList, InvalidGatewayList, MAX_GATEWAYS};
+use crate::gateway::{Gateway, GatewayList, InvalidGateway, InvalidGatewayList, MAX_GATEWAYS};
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
 
@@ -57,5 +57,8 @@ pub fn gateway_from_wire(gateway: &wire::Gateway, path: &Path) -> Result<Gateway
     });
     let mac = findings.keep(mac_from_wire(mac, &path.field("mac")));
     let Some((address, mac)) = address.zip(mac) else { return findings.finish(None) };
-    Gateway::new(address, mac).map_err(|error| Violations::one(&address_path, error))
+    Gateway::new(address, mac).map_err(|error| match error {
+        InvalidGateway::Address { .. } => Violations::one(&address_path, error),
+        InvalidGateway::Hardware { .. } => Violations::one(&path.field("mac"), error),
+    })
 }

@@ -2070,7 +2070,7 @@ pub struct PortHealth {
     /// Kinds that occurred, most frequent first.
     #[prost(message, repeated, tag = "6")]
     pub failures: ::prost::alloc::vec::Vec<FailureCount>,
-    /// Every certificate that was seen, most frequent first, at most 8.
+    /// The certificates that were seen, at most 8: pinned ones first, then the most frequent.
     #[prost(message, repeated, tag = "7")]
     pub certificates: ::prost::alloc::vec::Vec<CertificateSeen>,
 }

@@ -107,7 +107,7 @@ fn the_longest_settings_fit() {
     };
     let gateway = |n: u16| {
         let address = IpAddr::from([0xfe80, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, n + 0x1000]);
-        Gateway::new(address, Some(MacAddress::new([0xff; 6]))).unwrap()
+        Gateway::new(address, Some(MacAddress::new([0xfe; 6]))).unwrap()
     };
     let settings = Settings {
         reference_servers: ReferenceServerList::new(true, (0..320).map(server).collect()).unwrap(),

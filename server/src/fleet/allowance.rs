@@ -15,6 +15,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Records of evidence of one agent within a [`WINDOW`]. An agent that comes back after a long time has at most 64, and
 /// sends what was not taken again a minute later.
 const EVIDENCE_PER_AGENT: u32 = 32;
+/// Reports of sweeps of one agent within a [`WINDOW`]. An agent sweeps every six hours, and when it is asked; each report is
+/// taken in under a lock that all agents share, and may bring 2,560 certificates.
+const SWEEPS_PER_AGENT: u32 = 4;
 /// Warnings about what one agent says, within [`WARN_INTERVAL`].
 const WARNINGS_PER_AGENT: u32 = 1;
 /// Between two warnings: the metric tells the rest.
@@ -48,6 +51,11 @@ impl Allowances {
     /// Of evidence.
     pub(super) fn of_evidence(now: Instant) -> Self {
         Self::of(EVIDENCE_PER_AGENT, WINDOW, now)
+    }
+
+    /// Of reports of sweeps.
+    pub(super) fn of_sweeps(now: Instant) -> Self {
+        Self::of(SWEEPS_PER_AGENT, WINDOW, now)
     }
 
     /// Of lines in our log about a single agent.

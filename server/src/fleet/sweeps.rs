@@ -55,8 +55,13 @@ impl Fleet {
 }
 
 impl Shared {
-    /// Takes a report in. One of another assignment is late, or early, and says nothing.
+    /// Takes a report in. One of another assignment is late, or early, and says nothing; one too many within a minute costs
+    /// nothing but its decoding, so that no agent keeps the others waiting nor fills the table of certificates.
     pub(super) fn take_sweep(&self, agent_id: AgentId, report: &SweepReport, now: SystemTime) {
+        if !self.may_send_sweep(agent_id) {
+            telemetry::sweep_report("too_many");
+            return;
+        }
         let noted = self.sweeps().note(agent_id, report, now);
         // A removal forgets after it has marked; whoever comes later undoes what he did.
         if self.registry.was_removed(agent_id) {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use landmark_proto::host::{Host, Name};
-use landmark_proto::location_rules::{Criterion, ServerConnection};
+use landmark_proto::location_rules::{Criterion, LocationRules, ServerConnection, Tunnels};
 use landmark_proto::reference_server::ReferenceServerList;
 use landmark_proto::settings::Settings;
 
@@ -64,11 +64,17 @@ pub struct ReachedBy {
 /// Everything that is doubtful: what concerns the whole list first, then its entries in their order.
 pub fn lint(settings: &Settings, facts: &Facts) -> Vec<Finding> {
     match settings.location.criterion {
-        Criterion::Gateway => gateways::lint(&settings.gateways),
+        Criterion::Gateway => {
+            let mut findings = gateways::lint(&settings.gateways);
+            // The servers decide nothing, and yet an agent refuses what has such a one among them.
+            findings.extend(settings.reference_servers.servers().iter().filter_map(servers::own_machine));
+            findings
+        }
         Criterion::ConnectionStatus => {
             let mut findings = Vec::new();
             lint_use(settings, &mut findings);
             lint_redundancy(settings, &mut findings);
+            findings.extend(tunnels_and_server_connection(&settings.location));
             servers::lint(&settings.reference_servers, facts, &mut findings);
             findings
         }
@@ -137,6 +143,21 @@ fn lint_redundancy(settings: &Settings, findings: &mut Vec<Finding>) {
         }),
         _ => {}
     }
+}
+
+/// Whether the link itself passes through a tunnel, nobody asks: it is enough that it stands.
+fn tunnels_and_server_connection(rules: &LocationRules) -> Option<Finding> {
+    let doubtful =
+        rules.tunnels == Tunnels::Ignore && rules.server_connection == ServerConnection::MeansInternal;
+    doubtful.then(|| Finding {
+        code: "tunnels_and_server_connection",
+        path: "location.server_connection".to_owned(),
+        message:
+            "answers through a tunnel are ignored, yet a connection to the management server means internal, \
+                  through a tunnel as well: a machine outside whose VPN carries that connection is internal"
+                .to_owned(),
+        remedy: "landmarkctl location set --server-connection says-nothing".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -54,8 +54,12 @@ pub(super) fn gateway() -> impl Strategy<Value = Gateway> {
         (1_u8..120, any::<u8>()).prop_map(|(a, b)| IpAddr::from([a, 0, 0, b])),
         any::<u16>().prop_map(|n| IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, n])),
     ];
-    (address, option::of(mac()))
-        .prop_filter_map("permitted", |(address, mac)| Gateway::new(address, mac).ok())
+    // Of one machine, not of a group: those are refused.
+    let mac = any::<[u8; 6]>().prop_map(|mut bytes| {
+        bytes[0] &= !1;
+        MacAddress::new(bytes)
+    });
+    (address, option::of(mac)).prop_filter_map("permitted", |(address, mac)| Gateway::new(address, mac).ok())
 }
 
 prop_compose! {

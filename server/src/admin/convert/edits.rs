@@ -2,12 +2,13 @@
 
 use landmark_proto::convert::gateways::gateway_from_wire;
 use landmark_proto::convert::location_rules::{
-    confirmations_from_wire, criterion_from_wire, minimum_dwell_from_wire, recheck_interval_from_wire,
-    required_successes_from_wire, server_connection_from_wire, tunnels_from_wire,
+    criterion_from_wire, minimum_dwell_from_wire, recheck_interval_from_wire, server_connection_from_wire,
+    tunnels_from_wire,
 };
 use landmark_proto::convert::settings::{pins_from_wire, ports_from_wire, server_from_wire};
 use landmark_proto::gateway::{Gateway, InvalidGatewayList, MAX_GATEWAYS};
 use landmark_proto::host::Host;
+use landmark_proto::location_rules::{Confirmations, RequiredSuccesses};
 use landmark_proto::port::Port;
 use landmark_proto::reference_server::{InvalidList, MAX_SERVERS, Probe};
 use landmark_proto::violation::{Findings, Path, Violations};
@@ -166,26 +167,32 @@ fn rules_from_wire(edit: wire::edit::SetLocationRules, path: &Path) -> Result<Ed
             recheck_interval_from_wire(Some(interval), path)
         }),
         criterion: rules.read("criterion", criterion, criterion_from_wire),
-        required_successes: rules.read(
-            "required_successes",
-            required_successes,
-            required_successes_from_wire,
-        ),
+        required_successes: rules.read("required_successes", required_successes, given_successes_from_wire),
         tunnels: rules.read("tunnels", tunnels, tunnels_from_wire),
         confirmations_to_internal: rules.read(
             "confirmations_to_internal",
             confirmations_to_internal,
-            confirmations_from_wire,
+            given_confirmations_from_wire,
         ),
         confirmations_to_external: rules.read(
             "confirmations_to_external",
             confirmations_to_external,
-            confirmations_from_wire,
+            given_confirmations_from_wire,
         ),
         minimum_dwell: rules
             .read("minimum_dwell", minimum_dwell, |dwell, path| minimum_dwell_from_wire(Some(dwell), path)),
     };
     rules.findings.finish(Some(Edit::SetLocationRules(new)))
+}
+
+/// In stored settings 0 is what is absent, and means 1. Here somebody wrote it.
+fn given_successes_from_wire(n: u32, path: &Path) -> Result<RequiredSuccesses, Violations> {
+    RequiredSuccesses::new(n).map_err(|error| Violations::one(path, error))
+}
+
+/// As [`given_successes_from_wire`].
+fn given_confirmations_from_wire(n: u32, path: &Path) -> Result<Confirmations, Violations> {
+    Confirmations::new(n).map_err(|error| Violations::one(path, error))
 }
 
 /// Rules that are read one by one; what is absent stays as it is.
@@ -289,7 +296,9 @@ mod tests {
         let add_gateways = wire::edit::AddGateways {
             gateways: vec![gateway("127.0.0.1", &[]), gateway("10.0.0.1", &[1]), gateway("", &[])],
         };
-        let replace_gateways = wire::edit::ReplaceGateways { gateways: vec![gateway("ten", &[])] };
+        let replace_gateways = wire::edit::ReplaceGateways {
+            gateways: vec![gateway("ten", &[]), gateway("10.0.0.1", &[0xff; 6])],
+        };
         let edits = vec![
             add("a.example", &[70_000, 443, 0]),
             wire::Edit { kind: Some(wire::edit::Kind::EditReferenceServer(change)) },
@@ -330,6 +339,7 @@ mod tests {
         edits[6].add_gateways.gateways[2].address: is missing
         edits[7].remove_gateways.gateways: at least one gateway is needed
         edits[8].replace_gateways.gateways[0].address: "ten" is not an address
+        edits[8].replace_gateways.gateways[1].mac: ff:ff:ff:ff:ff:ff cannot be a gateway: the broadcast hardware address is of no machine
         edits[9].add_reference_server.tls.pins: at least one key pin is needed
         "#);
     }
@@ -367,6 +377,25 @@ mod tests {
         let nothing = wire::Edit { kind: Some(wire::edit::Kind::SetLocationRules(Default::default())) };
         let error = edits_from_wire(vec![nothing]).unwrap_err().to_string();
         assert_eq!(error, "edits[0].set_location_rules: nothing to change: give at least one rule");
+    }
+
+    #[test]
+    fn a_nought_that_was_given_is_not_taken_as_one() {
+        let rules = |n| wire::edit::SetLocationRules {
+            required_successes: Some(n),
+            confirmations_to_internal: Some(n),
+            confirmations_to_external: Some(n),
+            ..Default::default()
+        };
+        let edit = |n| wire::Edit { kind: Some(wire::edit::Kind::SetLocationRules(rules(n))) };
+        let violations = edits_from_wire(vec![edit(0)]).unwrap_err();
+        let lines: Vec<String> = violations.as_slice().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        edits[0].set_location_rules.required_successes: 0 is out of range (1 to 32)
+        edits[0].set_location_rules.confirmations_to_internal: 0 is out of range (1 to 10)
+        edits[0].set_location_rules.confirmations_to_external: 0 is out of range (1 to 10)
+        ");
+        assert!(edits_from_wire(vec![edit(1)]).is_ok());
     }
 
     #[test]

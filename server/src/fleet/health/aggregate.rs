@@ -65,7 +65,7 @@ pub struct PortHealth {
     pub percentile95: Option<Duration>,
     /// The other outcomes that occurred, most frequent first.
     pub failures: Vec<(Outcome, usize)>,
-    /// The certificates that were seen, most frequent first.
+    /// The certificates that were seen: those with a pinned key before others, of each kind the most frequent first.
     pub certificates: Vec<CertificateSeen>,
 }
 
@@ -191,8 +191,10 @@ impl Snapshot {
             Some(CertificateSeen { certificate, pinned, n_agents: *n_agents })
         };
         let mut told: Vec<_> = seen.iter().filter_map(told).collect();
+        // A pinned one is never left out for others: its end is what is warned of.
         told.sort_by_key(|seen| {
-            (Reverse(seen.n_agents), *seen.certificate.pin.as_bytes(), seen.certificate.not_after)
+            let CertificateSeen { certificate, pinned, n_agents } = seen;
+            (Reverse(*pinned), Reverse(*n_agents), *certificate.pin.as_bytes(), certificate.not_after)
         });
         told.truncate(N_CERTIFICATES);
         told

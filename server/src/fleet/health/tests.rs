@@ -190,6 +190,23 @@ fn only_what_is_said_about_the_present_list_is_believed() {
 }
 
 #[test]
+fn a_pinned_certificate_is_not_left_out_for_others() {
+    let published = &PUBLISHED[0];
+    let mut sweeps = Sweeps::new(Some(published.clone()));
+    // Nine others, each more frequent than the pinned one.
+    let keys = (2..=10).flat_map(|key| [key, key]).chain([1]);
+    for (number, key) in keys.enumerate() {
+        let mut report = report(published, [Outcome::Answered; N_ENTRIES]);
+        report.results[0].certificate = Some(certificate(key));
+        sweeps.note(agent(number as u128), &report, now()).unwrap();
+    }
+    let seen = sweeps.snapshot().health().servers[0].ports[0].certificates.clone();
+    assert_eq!(seen.len(), 8);
+    assert_eq!(seen[0], CertificateSeen { certificate: certificate(1), pinned: true, n_agents: 1 });
+    assert!(seen[1..].iter().all(|other| !other.pinned && other.n_agents == 2));
+}
+
+#[test]
 fn certificates_are_kept_only_as_long_as_someone_saw_them() {
     let published = &PUBLISHED[0];
     let mut sweeps = Sweeps::new(Some(published.clone()));

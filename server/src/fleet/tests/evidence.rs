@@ -137,6 +137,28 @@ async fn agents_are_asked_to_sweep_and_their_reports_make_the_health() {
     server.health_of(0).await;
 }
 
+#[tokio::test]
+async fn reports_of_sweeps_beyond_the_allowance_are_not_taken() {
+    let server = TestServer::new().await;
+    let published = publish(&server.store, &server.publisher, with_server).await;
+    let agents = [server.agent("a").await, server.agent("b").await];
+    let (mut first, _) = agents[0].welcomed(hello(Some(published.held()))).await;
+    for _ in 0..4 {
+        first.say(sweep(published.held(), Outcome::Answered)).await;
+    }
+    for _ in 0..20 {
+        first.say(sweep(published.held(), Outcome::Refused)).await;
+    }
+    // Answered in order, after all of it was seen.
+    first.say(AgentMessage::Heartbeat).await;
+    while !matches!(first.hear().await, ServerMessage::HeartbeatAck { .. }) {}
+    assert_eq!(server.health_of(1).await.servers[0].n_reached, 1, "the fifth and later ones are ignored");
+    // Others are not concerned.
+    let (second, _) = agents[1].welcomed(hello(Some(published.held()))).await;
+    second.say(sweep(published.held(), Outcome::Answered)).await;
+    assert_eq!(server.health_of(2).await.servers[0].n_reached, 2);
+}
+
 impl TestServer {
     /// The health once it rests on so many agents.
     async fn health_of(&self, n_agents: usize) -> Health {

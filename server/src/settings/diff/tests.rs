@@ -137,7 +137,7 @@ fn any_probe() -> impl Strategy<Value = Probe> {
 fn any_gateways() -> impl Strategy<Value = GatewayList> {
     let all: Vec<Gateway> = (0..3_u8)
         .flat_map(|n| {
-            let mac = MacAddress::new([0, 0, 0, 0, 0, n]);
+            let mac = MacAddress::new([2, 0, 0, 0, 0, n]);
             [None, Some(mac)].map(|mac| Gateway::new([10, 0, 0, n].into(), mac).unwrap())
         })
         .collect();

@@ -21,12 +21,8 @@ const CERTIFICATE_DAYS: i64 = 30;
 pub(super) fn lint(list: &ReferenceServerList, facts: &Facts, findings: &mut Vec<Finding>) {
     let mut owners = HashMap::new();
     for server in list.servers() {
-        // It has to go, whatever else there is to say of it.
-        if let Some(finding) = own_machine(server) {
-            findings.push(finding);
-            continue;
-        }
         let rules = [
+            own_machine(server),
             shared_network(server),
             public(server, facts),
             web_port(server),
@@ -54,8 +50,8 @@ pub(super) fn lint(list: &ReferenceServerList, facts: &Facts, findings: &mut Vec
     }
 }
 
-/// Agents refuse it, and with it the whole assignment.
-fn own_machine(server: &ReferenceServer) -> Option<Finding> {
+/// Agents refuse it, and with it the whole assignment, whatever the criterion.
+pub(super) fn own_machine(server: &ReferenceServer) -> Option<Finding> {
     let host = &server.host;
     let is_own = match host {
         // RFC 6761, section 6.3.

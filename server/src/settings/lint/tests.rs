@@ -96,7 +96,17 @@ fn every_rule_finds_what_it_is_there_for_and_nothing_beside_it() {
         (settings(true, &["10.1.1.5:22"]), nothing(), &["single_server"]),
         (with("127.0.0.1:22"), nothing(), &["own_machine [127.0.0.1]"]),
         (with("::1:22"), nothing(), &["own_machine [::1]"]),
-        (with("db.localhost:80"), nothing(), &["own_machine [db.localhost]"]),
+        (with("db.localhost:22"), nothing(), &["own_machine [db.localhost]"]),
+        (
+            with("db.localhost:80"),
+            nothing(),
+            &["own_machine [db.localhost]", "unpinned_web_port [db.localhost]"],
+        ),
+        (
+            with("127.0.0.1:636!"),
+            reached("127.0.0.1", 7, 7, Some(3)),
+            &["own_machine [127.0.0.1]", "certificate_expires [127.0.0.1]"],
+        ),
         (with("192.168.178.5:22"), nothing(), &["home_range_address [192.168.178.5]"]),
         (with("192.168.178.5:8443!"), nothing(), &[]),
         (with("fe80::5%eth0:22"), nothing(), &["home_range_address [fe80::5%eth0]"]),
@@ -164,6 +174,43 @@ fn the_list_is_not_looked_at_where_the_gateway_decides() {
     let mut settings = with_gateways(&[("10.20.0.1", false)]);
     settings.reference_servers = ReferenceServerList::new(true, vec![server("8.8.8.8:80")]).unwrap();
     assert_eq!(lint(&settings, &Facts::default()), []);
+}
+
+#[test]
+fn tunnels_that_are_ignored_and_a_connection_that_counts_contradict_each_other() {
+    use {ServerConnection::*, Tunnels::*};
+    let expected = ["tunnels_and_server_connection server_connection"];
+    for (tunnels, server_connection, expected) in [
+        (Ignore, MeansInternal, &expected[..]),
+        (Ignore, SaysNothing, &[]),
+        (Count, MeansInternal, &[]),
+        (Count, SaysNothing, &[]),
+    ] {
+        let mut settings = settings(true, &["10.1.1.5:22", "10.1.1.6:22"]);
+        settings.location = LocationRules { tunnels, server_connection, ..settings.location };
+        assert_eq!(codes(&settings, &Facts::default()), expected, "{tunnels:?} {server_connection:?}");
+        settings.location.criterion = Criterion::Gateway;
+        settings.gateways = with_gateways(&[("10.20.0.1", false)]).gateways;
+        assert_eq!(codes(&settings, &Facts::default()), [""; 0], "a connection says nothing there");
+    }
+    let mut settings = settings(true, &["10.1.1.5:22", "10.1.1.6:22"]);
+    settings.location.tunnels = Ignore;
+    let finding = lint(&settings, &Facts::default()).remove(0);
+    insta::assert_snapshot!(format!("{}\n{}", finding.message, finding.remedy), @r"
+    answers through a tunnel are ignored, yet a connection to the management server means internal, through a tunnel as well: a machine outside whose VPN carries that connection is internal
+    landmarkctl location set --server-connection says-nothing
+    ");
+}
+
+#[test]
+fn what_agents_refuse_is_told_of_where_the_gateway_decides_too() {
+    let mut settings = with_gateways(&[]);
+    for enabled in [true, false] {
+        let servers = ["8.8.8.8:80", "127.0.0.1:80", "localhost:443!"].map(server);
+        settings.reference_servers = ReferenceServerList::new(enabled, servers.to_vec()).unwrap();
+        let expected = ["gateways_empty gateways", "own_machine [127.0.0.1]", "own_machine [localhost]"];
+        assert_eq!(codes(&settings, &Facts::default()), expected);
+    }
 }
 
 #[test]

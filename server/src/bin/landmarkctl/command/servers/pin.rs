@@ -94,7 +94,7 @@ async fn save(
     let before = edits::read(&mut client).await?;
     run.out.warning(CONFIRM);
     if !yes {
-        let deeds: Vec<String> = looked.iter().map(|one| deed(one, &before)).collect();
+        let deeds: Vec<String> = looked.iter().map(|one| deed(one, looked, &before)).collect();
         confirm(run, &deeds.join(" and "), "from then on agents recognise it by this key only").await?;
     }
     let mut origins = Origins::none();
@@ -114,19 +114,46 @@ async fn save(
         run.out.document(&Document { certificates, draft: Some(&after) })?;
         return Ok(Exit::Done);
     }
-    let done: Vec<String> =
+    let mut done: Vec<String> =
         looked.iter().filter_map(|one| change::keys_of(&one.wanted.host.to_string(), &after)).collect();
+    done.extend(looked.iter().filter_map(|one| by_tls_too(one, looked, &before)));
+    done.dedup();
     edits::tell(run, &after, &done)?;
     Ok(Exit::Done)
 }
 
+/// The ports of an entry that was tried by a connection so far which nobody looked at, as in "22, 389"; `None`: there are
+/// none. All ports of an entry are of one kind.
+fn other_ports(looked: &Looked, all: &[Looked], before: &Draft) -> Option<String> {
+    let host = &looked.wanted.host;
+    let server = before.settings.reference_servers.find(&host.to_string())?;
+    let is_looked_at =
+        |port: u32| all.iter().any(|one| one.wanted.host == *host && u32::from(one.wanted.port) == port);
+    let others = server.ports.iter().filter(|port| !is_looked_at(**port)).map(ToString::to_string);
+    let others: Vec<String> = others.collect();
+    (server.probe.pins().is_empty() && !others.is_empty()).then(|| others.join(", "))
+}
+
+/// What becomes of the other ports.
+fn by_tls_too(looked: &Looked, all: &[Looked], before: &Draft) -> Option<String> {
+    let (host, others) = (&looked.wanted.host, other_ports(looked, all, before)?);
+    Some(format!(
+        "all ports of {host} are tried by TLS from then on, also {others}: what does not show the key there is no answer"
+    ))
+}
+
 /// As in "would …".
-fn deed(looked: &Looked, before: &Draft) -> String {
+fn deed(looked: &Looked, all: &[Looked], before: &Draft) -> String {
     let host = looked.wanted.host.to_string();
     let pin = short_pin(&looked.pin);
     match before.settings.reference_servers.find(&host) {
         None => format!("add {} with the key {pin}", place(&looked.wanted)),
-        Some(server) if server.probe.pins().is_empty() => format!("recognise {host} by the key {pin}"),
+        Some(server) if server.probe.pins().is_empty() => match other_ports(looked, all, before) {
+            None => format!("recognise {host} by the key {pin}"),
+            Some(others) => {
+                format!("recognise {host} by the key {pin} on all its ports (by TLS also on {others})")
+            }
+        },
         Some(server) if server.probe.pins().contains(&looked.pin) => {
             format!("leave {host}, which has the key {pin} already,")
         }
@@ -175,6 +202,50 @@ fn place(wanted: &Wanted) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::draft::{Probe, ReferenceServer, ReferenceServers, Settings};
+
+    fn draft(ports: &[u32], pins: &[SpkiPin]) -> Draft {
+        let (host, probe) = ("10.1.1.5".to_owned(), Probe::new(pins.to_vec()));
+        let server = ReferenceServer { position: 1, host, ports: ports.to_vec(), probe };
+        Draft {
+            etag: "1".into(),
+            assigned_revision: None,
+            differs: true,
+            changed_at: None,
+            changed_by: None,
+            settings: Settings {
+                reference_servers: ReferenceServers { enabled: true, servers: vec![server] },
+                ..Settings::default()
+            },
+        }
+    }
+
+    #[test]
+    fn who_pins_one_port_is_told_what_becomes_of_the_others() {
+        let looked = |port| Looked {
+            wanted: Wanted { host: "10.1.1.5".parse().unwrap(), port },
+            pin: SpkiPin::of(b"key"),
+        };
+        let told = |ports: &[u32], pins: &[SpkiPin], looked: &[Looked]| {
+            let before = draft(ports, pins);
+            (deed(&looked[0], looked, &before), by_tls_too(&looked[0], looked, &before))
+        };
+        let pin = short_pin(&SpkiPin::of(b"key"));
+        let alone = (format!("recognise 10.1.1.5 by the key {pin}"), None);
+        assert_eq!(told(&[443], &[], &[looked(443)]), alone);
+        assert_eq!(told(&[443, 636], &[], &[looked(443), looked(636)]), alone, "both speak TLS");
+        let (question, result) = told(&[22, 443, 389], &[], &[looked(443)]);
+        assert_eq!(
+            question,
+            format!("recognise 10.1.1.5 by the key {pin} on all its ports (by TLS also on 22, 389)")
+        );
+        assert_eq!(
+            result.unwrap(),
+            "all ports of 10.1.1.5 are tried by TLS from then on, also 22, 389: what does not show the key there is no answer"
+        );
+        // It is so already.
+        assert_eq!(told(&[22, 443], &[SpkiPin::of(b"other")], &[looked(443)]).1, None);
+    }
 
     #[test]
     fn a_server_without_a_port_is_looked_at_where_https_is() {
