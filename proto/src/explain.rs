@@ -100,6 +100,10 @@ pub fn held_back(rules: Hysteresis, standing: &Standing, found: &Verdict) -> Str
     format!("the location has stood for {dwelt} and stands for {minimum} at least")
 }
 
+fn required(evidence: &Evidence) -> usize {
+    evidence.held.as_ref().map_or(1, |(_, settings)| settings.location.required_successes.get())
+}
+
 fn hysteresis(evidence: &Evidence) -> Hysteresis {
     evidence.held.as_ref().map(|(_, settings)| settings.location.hysteresis).unwrap_or_default()
 }
@@ -240,9 +244,10 @@ fn rule(evidence: &Evidence) -> String {
     };
     match finding(evidence).basis {
         Basis::ManagementServer => "link connected: internal".to_owned(),
-        Basis::ReferenceServer { .. } => {
-            format!("{link}: the first reference server in list order that answers")
-        }
+        Basis::ReferenceServer { .. } => match required(evidence) {
+            1 => format!("{link}: the first reference server in list order that answers"),
+            n => format!("{link}: {n} different reference servers answer, the first in list order is named"),
+        },
         Basis::NoneReachable { .. } => format!("{link}, and no reference server answers: external"),
         Basis::ListDisabled => format!("{link}, and no reference server to ask: external"),
         Basis::NoAssignment => format!("{link}, and no assignment: {}", Location::Unknown),

@@ -38,5 +38,9 @@ pub(crate) async fn recheck(config: &Config, json: bool) -> anyhow::Result<Strin
         return Ok(pretty(&status));
     }
     let word = |name: &str| status[name].as_str().unwrap_or("unknown").to_owned();
+    let held_back = &status["held_back"];
+    if let (Some(found), Some(lacks)) = (held_back["found"].as_str(), held_back["lacks"].as_str()) {
+        return Ok(format!("still {}; {found} was found: {lacks}\n", word("location")));
+    }
     Ok(format!("{}: {}\n", word("location"), word("why")))
 }

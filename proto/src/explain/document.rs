@@ -37,6 +37,7 @@ pub fn document(evidence: &Evidence) -> Value {
         "link": link_state(*link),
         "revision": held.as_ref().map(|(held, _)| held.revision.get()),
         "digest": held.as_ref().map(|(held, _)| held.digest.to_string()),
+        "required_successes": held.as_ref().map(|(_, settings)| settings.location.required_successes.get()),
         "attempts": attempts.iter().map(attempt).collect::<Vec<_>>(),
         "default_routes": default_routes.iter().map(route).collect::<Vec<_>>(),
         "standing": standing.as_ref().map(stood),

@@ -3,12 +3,17 @@
 
 mod evaluation;
 
+use std::time::Duration;
+
 use landmark_proto::location::{LinkState, Trigger};
 use landmark_proto::location_rules::{Criterion, ServerConnection};
 use landmark_proto::settings::Settings;
 
-use self::evaluation::{Attempt, Evaluation, Ground, milliseconds};
+use self::evaluation::Evaluation;
 use super::tests::{Happening, Seen, Story, Word};
+
+/// What stands: under which settings, since when, how often contradicted, and when that may be confirmed.
+type Ground = Option<(Option<Settings>, Word, u64, u32, Option<u64>)>;
 
 /// Tells what the rules say of a story.
 pub(super) fn tell(story: &Story) -> Vec<Seen> {
@@ -53,23 +58,17 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             }
             let rules = rules(link, settings.as_ref());
             let reads = settings.as_ref().is_some_and(|it| it.location.criterion == Criterion::Gateway);
-            let ended = all.last().and_then(|last| last.over.as_ref()).map(|(at, _)| *at);
+            settle(&all, &mut n_looks);
             if let Some((trigger, wait)) = news {
                 let waits = rules.is_none() && !reads && !all.is_empty();
                 wanted.push((trigger, now + if waits { wait } else { 0 }));
-            } else if let (true, Some(ended)) = (wanted.is_empty(), ended) {
-                let interval = settings.as_ref().map(|it| milliseconds(it.location.recheck_interval.get()));
-                let is_outside = all.last().is_some_and(|last| last.is_outside);
-                n_looks = if is_outside { n_looks } else { 5 };
-                let soon = Some(2000_u64 << n_looks).filter(|_| is_outside && n_looks < 5);
-                let interval = interval.map(|interval| interval.min(soon.unwrap_or(interval)));
-                let confirm_at = ground.as_ref().and_then(|(.., confirm_at)| *confirm_at);
-                if confirm_at.is_some_and(|at| now >= at) {
-                    wanted.push((Trigger::Confirmation, now));
-                } else if rules.is_none() && interval.is_some_and(|interval| now >= ended + interval) {
-                    wanted.push((Trigger::Recheck, now));
-                    n_looks = 5.min(n_looks + 1);
-                }
+            } else if wanted.is_empty()
+                && let Some(last) = all.last().filter(|last| last.over.is_some())
+                && let Some(trigger) =
+                    due(now, last, &ground, settings.as_ref().filter(|_| rules.is_none()), n_looks)
+            {
+                n_looks += usize::from(trigger == Trigger::Recheck && n_looks < 5);
+                wanted.push((trigger, now));
             }
             let may_start = all.last().is_none_or(|last| last.given.is_some() && now >= last.started + 50);
             if !may_start || !wanted.iter().any(|(_, ready)| *ready <= now) {
@@ -78,6 +77,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             if let Some(last) = all.last_mut().filter(|last| last.over.is_none()) {
                 last.end(now, last.answered(), &mut ground);
             }
+            settle(&all, &mut n_looks);
             let is_wanted = |trigger| wanted.iter().any(|(other, _)| *other == trigger);
             if is_wanted(Trigger::Wake) {
                 ground = None;
@@ -85,24 +85,40 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             if is_wanted(Trigger::Wake) || is_wanted(Trigger::NetworkChange) {
                 n_looks = 0;
             }
-            let n_servers = settings.as_ref().map_or(0, |it| it.reference_servers.servers().len());
-            let mut next = Evaluation {
-                triggers: wanted.drain(..).map(|(trigger, _)| trigger).collect(),
-                settings: settings.clone(),
-                started: now,
-                attempts: vec![Attempt::Not; if reads { 1 } else { n_servers }],
-                ..Evaluation::default()
-            };
-            let again = fastest.iter().copied().filter(|index| *index < n_servers).take(next.required());
+            let triggers = wanted.drain(..).map(|(trigger, _)| trigger).collect();
+            let mut next = Evaluation::new(now, triggers, settings.clone());
             match rules {
                 Some(word) => next.end(now, word, &mut ground),
-                None if reads => next.start([0], now),
-                None => next.start([0].into_iter().chain(again), now),
+                None => next.begin(now, &fastest),
             }
             all.push(next);
         }
     }
     all.into_iter().map(|it| Seen::new(it.started, it.triggers, it.given, it.over)).collect()
+}
+
+/// Second looks are only taken while each finds the machine outside.
+fn settle(all: &[Evaluation], n_looks: &mut usize) {
+    if all.last().is_some_and(|last| last.over.is_some() && !last.is_outside) {
+        *n_looks = 5;
+    }
+}
+
+/// What makes an idle agent look, with these settings if something must be looked at.
+fn due(
+    now: u64,
+    last: &Evaluation,
+    ground: &Ground,
+    looks: Option<&Settings>,
+    n_looks: usize,
+) -> Option<Trigger> {
+    if ground.as_ref().and_then(|(.., confirm_at)| *confirm_at).is_some_and(|at| now >= at) {
+        return Some(Trigger::Confirmation);
+    }
+    let (ended, _) = last.over.as_ref()?;
+    let interval = milliseconds(looks?.location.recheck_interval.get());
+    let soon = Some(2000_u64 << n_looks).filter(|_| last.is_outside && n_looks < 5);
+    (now >= ended + interval.min(soon.unwrap_or(interval))).then_some(Trigger::Recheck)
 }
 
 /// What is decided without a look.
@@ -116,4 +132,8 @@ fn rules(link: LinkState, settings: Option<&Settings>) -> Option<Word> {
         Some(settings) if settings.reference_servers.servers().is_empty() => Some(Word::NoList),
         Some(_) => None,
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap()
 }

@@ -1,15 +1,14 @@
 //! One evaluation of the model: what it sees, and what becomes of its finding.
 
-use std::time::Duration;
-
 use landmark_proto::location::Trigger;
 use landmark_proto::location_rules::Criterion;
 use landmark_proto::settings::Settings;
 
+use super::{Ground, milliseconds};
 use crate::location::engine::tests::Word;
 
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Attempt {
+enum Attempt {
     Not,
     Since(u64),
     Over(bool),
@@ -20,20 +19,31 @@ pub(super) struct Evaluation {
     pub(super) triggers: Vec<Trigger>,
     pub(super) settings: Option<Settings>,
     pub(super) started: u64,
-    pub(super) attempts: Vec<Attempt>,
-    pub(super) last_attempt_at: u64,
-    pub(super) in_time: Vec<usize>,
+    attempts: Vec<Attempt>,
+    last_attempt_at: u64,
+    in_time: Vec<usize>,
     pub(super) given: Option<(u64, Word)>,
     pub(super) over: Option<(u64, Word)>,
-    pub(super) held_back: Option<Word>,
+    held_back: Option<Word>,
     pub(super) is_outside: bool,
 }
 
-/// What stands: under which settings, since when, how often contradicted, and when that may be confirmed.
-pub(super) type Ground = Option<(Option<Settings>, Word, u64, u32, Option<u64>)>;
-
 impl Evaluation {
-    pub(super) fn required(&self) -> usize {
+    pub(super) fn new(started: u64, triggers: Vec<Trigger>, settings: Option<Settings>) -> Self {
+        let next = Self { triggers, settings, started, ..Self::default() };
+        let n_servers = next.settings.as_ref().map_or(0, |it| it.reference_servers.servers().len());
+        let n_attempts = if next.reads() { 1 } else { n_servers };
+        Self { attempts: vec![Attempt::Not; n_attempts], ..next }
+    }
+
+    pub(super) fn begin(&mut self, now: u64, fastest: &[usize]) {
+        let n_attempts = self.attempts.len();
+        let again = fastest.iter().copied().filter(|index| *index < n_attempts).take(self.required());
+        let again: Vec<usize> = if self.reads() { Vec::new() } else { again.collect() };
+        self.start([0].into_iter().chain(again), now);
+    }
+
+    fn required(&self) -> usize {
         self.settings.as_ref().map_or(1, |it| it.location.required_successes.get())
     }
 
@@ -80,7 +90,7 @@ impl Evaluation {
         self.attempts.iter().position(|attempt| *attempt == Attempt::Not)
     }
 
-    pub(super) fn start(&mut self, which: impl IntoIterator<Item = usize>, now: u64) {
+    fn start(&mut self, which: impl IntoIterator<Item = usize>, now: u64) {
         for index in which {
             if let Some(attempt @ Attempt::Not) = self.attempts.get_mut(index) {
                 (*attempt, self.last_attempt_at) = (Attempt::Since(now), now);
@@ -138,8 +148,4 @@ impl Evaluation {
         }
         self.over = Some((now, verdict));
     }
-}
-
-pub(super) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap()
 }
