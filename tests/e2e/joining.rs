@@ -87,14 +87,14 @@ async fn a_machine_that_is_killed_while_it_enrolls_becomes_one_agent_all_the_sam
         let server = Server::started(scratch).await?;
         let join_string = server.join_string().await?;
         let mut agent = Agent::new(scratch, "agent")?;
+        let mut n_killed = 0;
         for n in 0..N_KILLS {
             // From the first instruction to the last file.
-            let mut enrolling = agent.begin_to_enroll(&join_string)?;
+            let enrolling = agent.begin_to_enroll(&join_string)?;
             tokio::time::sleep(Duration::from_millis(n * 4)).await;
-            if enrolling.ensure_running().is_ok() {
-                enrolling.kill().await?;
-            }
+            n_killed += u64::from(enrolling.kill_or_ended().await?);
         }
+        ensure!(n_killed > 0, "each of {N_KILLS} ended before it was killed");
         let last = agent.enroll(&join_string).await?;
         if last.code != 0 {
             // One of the killed had got through.

@@ -119,6 +119,18 @@ impl Process {
         Ok(())
     }
 
+    /// Kills it unless it has ended by itself, also between a look at it and the signal: whether it was killed.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn kill_or_ended(mut self) -> Result<bool> {
+        if self.ensure_running().is_ok() {
+            kill_process(Pid::from_child(&self.child), Signal::KILL)
+                .with_context(|| format!("kill {}", self.name))?;
+        }
+        Ok(self.wait(LIMIT).await?.signal() == Some(Signal::KILL.as_raw()))
+    }
+
     /// Waits for its end outside of a runtime, such as in a `Drop`; after the limit it is left to be killed.
     pub fn wait_blocking(&mut self, limit: Duration) {
         let began = Instant::now();
