@@ -34,8 +34,9 @@ async fn evidence_that_is_not_acknowledged_is_sent_again_in_the_next_session() {
     let first = session.until(evidence).await;
     assert_eq!((first.evaluation, first.verdict.location), (EvaluationId::new(1), Location::Unknown));
     assert_eq!(replay(&first), first.verdict);
+    // Evaluations are 50 ms apart: else the session may be lost, and the next one stand, before that was looked at.
+    agent.location(Location::Internal).await;
     drop(session);
-    // Else the next session may stand before the loss of this one was looked at.
     agent.location(Location::Unknown).await;
 
     let (mut session, _) = curious(&mut setup).await;
