@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::cell::{Cell, List, N_ENTRIES, Path, entry, port};
 use crate::ears::{Heard, What};
@@ -21,6 +22,9 @@ pub(crate) struct Outcome {
     pub(crate) verdict: Option<Duration>,
     /// What the agent itself says: from its first trigger to its verdict.
     pub(crate) decided_in: Option<Duration>,
+    /// Without the expected verdict: whether it looked because of the cause, and found that it stays where it was. Then it
+    /// has nothing to log.
+    pub(crate) stayed: bool,
     /// Until the operator's program had been told the policy.
     pub(crate) policy: Option<Duration>,
     /// The verdict, and what it rests on.
@@ -57,6 +61,8 @@ pub(crate) fn once(stage: &mut Stage, cell: &Cell) -> Result<Outcome> {
     subject.ears.forget();
     let at = subject.relay.as_mut().context("no relay")?.cut();
     let outcome = Outcome { connect, ..listen(subject, at, is_internal, PATIENCE) };
+    let stayed = outcome.verdict.is_none() && stayed(&subject.control.explain()?, !is_internal);
+    let outcome = Outcome { stayed, ..outcome };
     if outcome.decided.as_ref().is_none_or(|(is_internal, _)| !is_internal) {
         obstacles.clear()?;
     }
@@ -86,6 +92,13 @@ pub(crate) fn listen(subject: &Subject, at: Instant, is_internal: bool, patience
         }
     }
     outcome
+}
+
+/// Whether this was looked for because the link was lost, and found on that side.
+fn stayed(evidence: &Value, is_internal: bool) -> bool {
+    let of_the_loss =
+        evidence["triggers"].as_array().is_some_and(|triggers| triggers.iter().any(|it| it == "link_lost"));
+    of_the_loss && evidence["location"] == if is_internal { "internal" } else { "external" }
 }
 
 /// Walks the list of a cell once, strictly and by `nc`; only where that does not take long.

@@ -18,8 +18,9 @@ pub(crate) struct Row {
     /// What the agent itself says, from its trigger on.
     pub(crate) decided_in: Times,
     pub(crate) connect: Times,
-    /// Runs in which the expected verdict did not come.
+    /// Runs in which the expected verdict did not come, and of these the ones that gave the other verdict.
     pub(crate) n_missed: usize,
+    pub(crate) n_stayed: usize,
     pub(crate) walk: Walked,
     pub(crate) netcat: Walked,
 }
@@ -55,6 +56,7 @@ impl Row {
             decided_in: Times::default(),
             connect: Times::default(),
             n_missed: 0,
+            n_stayed: 0,
             walk: Walked::default(),
             netcat: Walked::default(),
         }
@@ -66,6 +68,7 @@ impl Row {
         self.decided_in.extend(outcome.decided_in);
         self.connect.extend(outcome.connect);
         self.n_missed += usize::from(outcome.verdict.is_none());
+        self.n_stayed += usize::from(outcome.stayed);
     }
 
     /// How many times as long as one bare connection.
@@ -83,8 +86,8 @@ impl Row {
     }
 
     fn cells(&self) -> Vec<String> {
-        let mut cells =
-            vec![self.cell.path.to_string(), self.cell.to_string(), counted(&self.verdict, self.n_missed)];
+        let counted = counted(&self.verdict, self.n_missed, self.n_stayed);
+        let mut cells = vec![self.cell.path.to_string(), self.cell.to_string(), counted];
         cells.extend(three(&self.verdict));
         cells.extend(three(&self.policy));
         cells.push(shown(self.connect.median()));
@@ -101,6 +104,7 @@ impl Row {
             "row": self.cell.to_string(),
             "n": self.verdict.n(),
             "n_missed": self.n_missed,
+            "n_stayed": self.n_stayed,
             "verdict_ms": figures(&self.verdict),
             "policy_ms": figures(&self.policy),
             "decided_in_ms": figures(&self.decided_in),
@@ -176,7 +180,7 @@ pub(crate) fn json(rows: &[Row], events: &[Event]) -> Value {
 }
 
 fn of_event(event: &Event) -> Vec<String> {
-    let mut cells = vec![event.name.to_owned(), counted(&event.verdict, event.n_missed)];
+    let mut cells = vec![event.name.to_owned(), counted(&event.verdict, event.n_missed, 0)];
     for times in [&event.verdict, &event.policy, &event.began] {
         cells.extend(three(times));
     }
@@ -224,9 +228,11 @@ fn targets(rows: &[Row], events: &[Event]) -> Vec<Vec<String>> {
     lines
 }
 
-/// How many there were, and in how many runs none came.
-fn counted(times: &Times, n_missed: usize) -> String {
-    if n_missed == 0 { times.n().to_string() } else { format!("{} ({n_missed} none)", times.n()) }
+/// How many there were, in how many runs the other verdict came, and in how many none.
+fn counted(times: &Times, n_missed: usize, n_stayed: usize) -> String {
+    let parts = [(n_stayed, "other"), (n_missed.saturating_sub(n_stayed), "none")];
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if parts.is_empty() { times.n().to_string() } else { format!("{} ({})", times.n(), parts.join(", ")) }
 }
 
 fn three(times: &Times) -> [String; 3] {
@@ -294,9 +300,12 @@ mod tests {
             });
         }
         row.add(&Outcome::default());
+        row.add(&Outcome { stayed: true, ..Outcome::default() });
         row.walk.elsewhere = Some(Duration::from_secs(62));
         let text = text(&[row], &[]);
-        for part in ["3 (1 none)", "50.0", "≈62000", "✔  LAN, first answers", "met by the median only"] {
+        for part in
+            ["3 (1 other, 1 none)", "50.0", "≈62000", "✔  LAN, first answers", "met by the median only"]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
