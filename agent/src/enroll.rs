@@ -4,14 +4,13 @@
 //! carries; the token is only sent after that. A request whose answer was lost is repeated with the same key, and the
 //! server gives the same agent.
 
-mod pin;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landmark_daemon::durable::DurableError;
 use landmark_daemon::exit::Exit;
+use landmark_daemon::tls::PinnedAuthority;
 use landmark_proto::convert::fleet::facts_to_wire;
 use landmark_proto::ids::{AgentId, FleetId};
 use landmark_proto::join::JoinTicket;
@@ -24,7 +23,6 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use self::pin::PinnedAuthority;
 use crate::address::{InvalidServerAddress, ServerAddress};
 use crate::identity::{Identity, IdentityError, Issued, PendingKey, pin_of};
 use crate::ledger::Ledger;

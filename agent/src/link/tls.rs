@@ -19,16 +19,11 @@ pub const SERVER_NAME: &str = "server.landmark.internal";
 pub fn client_config(identity: &Identity) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     roots.add(identity.authority().clone())?;
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&version::TLS13])?
         .with_root_certificates(roots)
         .with_client_auth_cert(vec![identity.certificate().clone()], identity.private_key())?;
-    Ok(finish(config))
-}
-
-/// What is the same for sessions and enrolment.
-pub fn finish(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.resumption = Resumption::disabled();
-    config
+    Ok(config)
 }

@@ -75,6 +75,13 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(ring::default_provider())))
 }
 
+/// Of any version of X.509.
+fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, CertificateError> {
+    let (_, certificate) =
+        X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    Ok(certificate)
+}
+
 impl ServerCertVerifier for PinnedPeer {
     fn verify_server_cert(
         &self,
@@ -101,8 +108,7 @@ impl ServerCertVerifier for PinnedPeer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let (_, certificate) =
-            X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        let certificate = parse(certificate)?;
         let key = &certificate.public_key().subject_public_key.data;
         let schemes = self.provider.signature_verification_algorithms.mapping;
         let (_, algorithms) = schemes
@@ -123,8 +129,7 @@ impl ServerCertVerifier for PinnedPeer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let (_, certificate) =
-            X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        let certificate = parse(certificate)?;
         verify_tls13_signature_with_raw_key(
             message,
             &SubjectPublicKeyInfoDer::from(certificate.public_key().raw),

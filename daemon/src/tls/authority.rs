@@ -1,10 +1,10 @@
-//! Believes a server by the key pin of its authority, before there is anything else to go by.
+//! Believes a server by the key pin of its fleet's authority, where there is nothing else to go by yet.
 
 use std::sync::{Arc, OnceLock};
 
 use landmark_proto::pin::SpkiPin;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
@@ -12,12 +12,12 @@ use rustls::{
     SignatureScheme, version,
 };
 
-use crate::identity::pin_of;
-use crate::link::tls::finish;
+use super::certificate::PeerCertificate;
 
-/// Believes the certificate of the chain whose key has the pin, and what that certificate vouches for.
+/// Believes the certificate of the chain whose key has the pin, and what that certificate vouches for: its names and
+/// dates count.
 #[derive(Debug)]
-pub(super) struct PinnedAuthority {
+pub struct PinnedAuthority {
     pin: SpkiPin,
     provider: Arc<CryptoProvider>,
     /// Whether a server was met whose chain has no such certificate.
@@ -25,23 +25,33 @@ pub(super) struct PinnedAuthority {
 }
 
 impl PinnedAuthority {
-    pub(super) fn new(pin: SpkiPin) -> Self {
+    /// An authority with this key; the server must send its certificate.
+    pub fn new(pin: SpkiPin) -> Self {
         Self { pin, provider: Arc::new(ring::default_provider()), met_another: OnceLock::new() }
     }
 
-    /// Settings for one connection, which has no client certificate.
-    pub(super) fn client_config(self: &Arc<Self>) -> Result<ClientConfig, Error> {
+    /// Settings for one connection with HTTP/2: TLS 1.3 only, no client certificate, nothing resumed.
+    ///
+    /// # Errors
+    /// Never with the cryptography this is built with.
+    pub fn client_config(self: &Arc<Self>) -> Result<ClientConfig, Error> {
         let verifier: Arc<dyn ServerCertVerifier> = Arc::<Self>::clone(self);
-        let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        Ok(finish(config))
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+
+    fn is_its(&self, certificate: &CertificateDer<'_>) -> bool {
+        PeerCertificate::read(certificate).is_ok_and(|certificate| certificate.pin == self.pin)
     }
 
     /// Whether the server had another authority.
-    pub(super) fn met_another(&self) -> bool {
+    pub fn met_another(&self) -> bool {
         self.met_another.get().is_some()
     }
 }
@@ -55,8 +65,7 @@ impl ServerCertVerifier for PinnedAuthority {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(authority) = intermediates.iter().find(|certificate| pin_of(certificate) == Ok(self.pin))
-        else {
+        let Some(authority) = intermediates.iter().find(|certificate| self.is_its(certificate)) else {
             self.met_another.set(()).ok();
             return Err(CertificateError::UnknownIssuer.into());
         };
@@ -97,39 +106,4 @@ impl ServerCertVerifier for PinnedAuthority {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::testing::Fleet;
-    use crate::link::tls::SERVER_NAME;
-
-    fn verify(
-        pinned: &PinnedAuthority,
-        chain: &[CertificateDer<'static>],
-    ) -> Result<ServerCertVerified, Error> {
-        let name = ServerName::try_from(SERVER_NAME).unwrap();
-        let (end_entity, intermediates) = chain.split_first().unwrap();
-        pinned.verify_server_cert(end_entity, intermediates, &name, &[], UnixTime::now())
-    }
-
-    #[test]
-    fn the_pinned_authority_and_what_it_vouches_for_are_believed() {
-        let fleet = Fleet::new();
-        let pinned = PinnedAuthority::new(pin_of(fleet.authority()).unwrap());
-        assert!(verify(&pinned, &fleet.server(SERVER_NAME).0).is_ok());
-        assert!(verify(&pinned, &fleet.server("localhost").0).is_err());
-        assert!(!pinned.met_another());
-    }
-
-    #[test]
-    fn another_authority_is_noticed_and_so_is_one_that_did_not_sign() {
-        let (ours, theirs) = (Fleet::new(), Fleet::new());
-        let pinned = PinnedAuthority::new(pin_of(ours.authority()).unwrap());
-        // A chain that only shows our authority proves nothing.
-        let mut chain = theirs.server(SERVER_NAME).0;
-        chain[1] = ours.authority().clone();
-        assert!(verify(&pinned, &chain).is_err());
-        assert!(!pinned.met_another());
-        assert!(verify(&pinned, &theirs.server(SERVER_NAME).0).is_err());
-        assert!(pinned.met_another());
-    }
-}
+mod tests;
