@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod assignments;
 pub(crate) mod context;
 pub(crate) mod draft;
+pub(crate) mod edits;
 pub(crate) mod gateways;
 pub(crate) mod location;
 pub(crate) mod servers;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::servers::Etag;
+use super::edits::Etag;
 use crate::render::time::parse_duration;
 
 pub(crate) const ASSIGN_EXAMPLES: &str = "\

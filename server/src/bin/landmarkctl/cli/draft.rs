@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::servers::Etag;
+use super::edits::Etag;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Subcommand, ValueHint};
 use landmark_proto::gateway::Gateway;
 
-use super::servers::Etag;
-use crate::sheet::{self, Encoding};
+use super::edits::{Etag, Import};
+use crate::sheet;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -70,25 +70,3 @@ semicolon or tab) and the encoding (UTF-8, UTF-16, windows-1252) are detected.
   fe80::1,0011.22aa.bbcc
 
 Everything that is wrong is told at once, with its line, and then nothing is changed.";
-
-/// `gateways import`.
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// The file to read; "-" reads standard input
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
-    /// Put the file's list in the place of the draft's
-    #[arg(long, conflicts_with = "append")]
-    pub(crate) replace: bool,
-    /// Add the file's gateways to the draft's list (default)
-    #[arg(long)]
-    pub(crate) append: bool,
-    /// Only show what would change
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// The file's encoding
-    #[arg(long, value_enum, default_value_t = Encoding::Auto)]
-    pub(crate) encoding: Encoding,
-    #[command(flatten)]
-    pub(crate) etag: Etag,
-}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::servers::Etag;
+use super::edits::Etag;
 use crate::client::Rules;
 use crate::render::time::parse_duration;
 use crate::view::rules::{Criterion, ServerConnection, Tunnels};

@@ -3,7 +3,7 @@
 use super::Run;
 use super::edits;
 use crate::cli::draft::Draft as Command;
-use crate::cli::servers::Etag;
+use crate::cli::edits::Etag;
 use crate::errors::{Exit, Failure, Origins, refused};
 use crate::render::changes::{changes, unassigned};
 use crate::render::settings::settings;

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::edits::{self, Save};
 use super::{Run, sheets};
-use crate::cli::gateways::{Gateways, Import};
-use crate::cli::servers::Etag;
+use crate::cli::edits::{Etag, Import};
+use crate::cli::gateways::Gateways;
 use crate::client::Edit;
 use crate::difference;
 use crate::errors::{Exit, Failure, Origins};

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::edits::{self, Save};
 use super::{Run, health, lint, sheets};
-use crate::cli::servers::{Add, Etag, Move, Place, Servers};
+use crate::cli::edits::Etag;
+use crate::cli::servers::{Add, Move, Place, Servers};
 use crate::client::{Client, Edit, Entry};
 use crate::errors::{Exit, Failure, Origins, refused};
 use crate::render::advice;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Run;
 use super::edits::{self, Save};
-use crate::cli::servers::Import;
+use crate::cli::edits::Import;
 use crate::client::{Client, Edit, Entry};
 use crate::difference;
 use crate::errors::{Exit, Failure, Origins, refused};

@@ -7,7 +7,8 @@ use landmark_proto::pin::SpkiPin;
 use serde::Serialize;
 
 use super::{change, not_understood};
-use crate::cli::servers::{Etag, Pin};
+use crate::cli::edits::Etag;
+use crate::cli::servers::Pin;
 use crate::client::{Edit, Entry};
 use crate::command::edits::{self, Save};
 use crate::command::{Run, confirm};
