@@ -131,6 +131,23 @@ pub enum Trigger {
     Confirmation,
 }
 
+impl Trigger {
+    /// All there are.
+    pub const ALL: [Self; 11] = [
+        Self::Start,
+        Self::LinkLost,
+        Self::LinkConnected,
+        Self::Assignment,
+        Self::Recheck,
+        Self::ServerRequest,
+        Self::LocalRequest,
+        Self::NetworkChange,
+        Self::ResolverChange,
+        Self::Wake,
+        Self::Confirmation,
+    ];
+}
+
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -140,7 +157,7 @@ impl fmt::Display for Trigger {
             Self::Assignment => "new assignment",
             Self::Recheck => "recheck",
             Self::ServerRequest => "asked by the server",
-            Self::LocalRequest => "asked on this machine",
+            Self::LocalRequest => "asked on the machine",
             Self::NetworkChange => "network change",
             Self::ResolverChange => "resolver change",
             Self::Wake => "wake from sleep",

@@ -12,6 +12,7 @@ use landmark_agent::identity::Identity;
 use landmark_agent::ledger::Ledger;
 use landmark_daemon::exit::Exit;
 use landmark_daemon::state_dir::default_state_dir;
+use landmark_proto::explain::words;
 use serde_json::Value;
 
 use crate::print;
@@ -338,13 +339,7 @@ impl Lines {
 
 /// As `explain` calls it.
 fn trigger_in_words(word: &str) -> String {
-    match word {
-        "assignment" => "new assignment".to_owned(),
-        "server_request" => "asked by the server".to_owned(),
-        "local_request" => "asked on this machine".to_owned(),
-        "wake" => "wake from sleep".to_owned(),
-        other => other.replace('_', " "),
-    }
+    words::trigger_of(word).map_or_else(|| word.replace('_', " "), |trigger| trigger.to_string())
 }
 
 fn instant(value: &Value) -> Option<jiff::Timestamp> {

@@ -97,7 +97,11 @@ pub fn triggers_from_wire(numbers: &[i32], path: &Path) -> Result<Vec<Trigger>, 
     findings.finish(Some(triggers))
 }
 
-fn trigger_from_wire(number: i32, path: &Path) -> Result<Trigger, Violations> {
+/// Checks what made an agent look.
+///
+/// # Errors
+/// Absent, or a number that stands for nothing.
+pub fn trigger_from_wire(number: i32, path: &Path) -> Result<Trigger, Violations> {
     match wire::Trigger::try_from(number) {
         Ok(wire::Trigger::Start) => Ok(Trigger::Start),
         Ok(wire::Trigger::LinkLost) => Ok(Trigger::LinkLost),

@@ -126,7 +126,7 @@ fn nobody_answers_each_in_its_own_way() {
         evidence(Some(two_servers()), LinkState::Lost, &[Trigger::Recheck, Trigger::LocalRequest], &told);
     insta::assert_snapshot!(shown(&evidence), @r"
     Evaluation 42, 2026-11-23 15:04:05.678 UTC
-      triggered by  recheck, asked on this machine
+      triggered by  recheck, asked on the machine
       link          lost
       assignment    revision 7 (e3b0c44298fc…), 3 reference servers, enabled
       rule          link lost, and no reference server answers: external
@@ -384,4 +384,14 @@ fn a_document_carries_the_whole_record() {
     let record = STANDARD.decode(document["record"].as_str().unwrap()).unwrap();
     let back = convert::evidence::from_wire(wire::Evidence::decode(record.as_slice()).unwrap());
     assert_eq!(back, Ok(evidence));
+}
+
+#[test]
+fn every_trigger_has_a_word_that_is_read_back() {
+    let on_the_wire = (1..).map_while(|number| wire::Trigger::try_from(number).ok()).count();
+    assert_eq!(Trigger::ALL.len(), on_the_wire, "all there are");
+    for trigger in Trigger::ALL {
+        assert_eq!(words::trigger_of(words::trigger(trigger)), Some(trigger));
+    }
+    assert_eq!(words::trigger_of("of_next_year"), None);
 }

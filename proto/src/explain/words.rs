@@ -117,6 +117,11 @@ pub fn trigger(trigger: Trigger) -> &'static str {
     }
 }
 
+/// What a word for what made an agent look stands for; `None` for a word of a newer agent.
+pub fn trigger_of(word: &str) -> Option<Trigger> {
+    Trigger::ALL.into_iter().find(|it| trigger(*it) == word)
+}
+
 /// The word for how an attempt ended.
 pub fn outcome(outcome: Outcome) -> &'static str {
     match outcome {

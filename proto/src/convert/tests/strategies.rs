@@ -165,19 +165,7 @@ pub(super) fn basis() -> impl Strategy<Value = Basis> {
 }
 
 pub(super) fn trigger() -> impl Strategy<Value = Trigger> {
-    prop_oneof![
-        Just(Trigger::Start),
-        Just(Trigger::LinkLost),
-        Just(Trigger::LinkConnected),
-        Just(Trigger::Assignment),
-        Just(Trigger::Recheck),
-        Just(Trigger::ServerRequest),
-        Just(Trigger::LocalRequest),
-        Just(Trigger::NetworkChange),
-        Just(Trigger::ResolverChange),
-        Just(Trigger::Wake),
-        Just(Trigger::Confirmation),
-    ]
+    prop::sample::select(&Trigger::ALL[..])
 }
 
 pub(super) fn revision() -> impl Strategy<Value = Revision> {

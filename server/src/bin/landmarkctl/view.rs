@@ -19,8 +19,14 @@ pub(crate) mod rules;
 pub(crate) mod token;
 
 use jiff::{SignedDuration, Timestamp};
+use landmark_proto::convert::evidence::attempt::outcome_from_wire;
+use landmark_proto::convert::location::trigger_from_wire;
+use landmark_proto::evidence::Outcome;
+use landmark_proto::explain::words;
+use landmark_proto::location::Trigger;
+use landmark_proto::violation::Path;
 use landmark_proto::wire;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One broken rule, as the server or an agent named it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +56,26 @@ fn duration(duration: Option<prost_types::Duration>) -> Option<SignedDuration> {
 
 fn milliseconds(value: Option<prost_types::Duration>) -> Option<i64> {
     i64::try_from(duration(value)?.as_millis()).ok()
+}
+
+/// How an attempt ended.
+fn outcome(number: i32) -> Option<Outcome> {
+    outcome_from_wire(number, &Path::root()).ok()
+}
+
+/// The same words as in every document.
+fn outcome_word<S: Serializer>(outcome: &Option<Outcome>, serializer: S) -> Result<S::Ok, S::Error> {
+    outcome.map(words::outcome).serialize(serializer)
+}
+
+/// What made an agent look.
+fn triggers(numbers: &[i32]) -> Vec<Trigger> {
+    numbers.iter().filter_map(|number| trigger_from_wire(*number, &Path::root()).ok()).collect()
+}
+
+/// The same words as in every document.
+fn trigger_words<S: Serializer>(triggers: &[Trigger], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(triggers.iter().map(|trigger| words::trigger(*trigger)))
 }
 
 /// On the wire 0 is "none".

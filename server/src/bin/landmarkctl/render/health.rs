@@ -1,8 +1,10 @@
 //! The health of the reference servers: one table, then what would happen without each of them.
 
+use landmark_proto::evidence::Outcome;
+
 use super::table::{Cell, Table, Tone};
 use super::{NOTHING, Paper, time};
-use crate::view::health::{CertificateSeen, Health, Outcome, PortHealth, ServerHealth};
+use crate::view::health::{CertificateSeen, Health, PortHealth, ServerHealth};
 
 /// Characters of a bar: a tenth each.
 const BAR: u64 = 10;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use landmark_proto::location::Trigger;
 use landmark_proto::wire;
 use serde::Serialize;
 
@@ -109,28 +110,12 @@ pub(crate) struct HistoryRecord {
     pub(crate) received_at: Option<Timestamp>,
     pub(crate) location: Option<Location>,
     pub(crate) basis: Option<Basis>,
+    #[serde(serialize_with = "super::trigger_words")]
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) revision: Option<u64>,
     pub(crate) evaluation: u64,
     pub(crate) decided_in_ms: Option<i64>,
     pub(crate) boot_id: String,
-}
-
-/// What made an agent look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Trigger {
-    Start,
-    LinkLost,
-    LinkConnected,
-    Assignment,
-    Recheck,
-    ServerRequest,
-    LocalRequest,
-    NetworkChange,
-    ResolverChange,
-    Wake,
-    Confirmation,
 }
 
 /// One line of `agents watch`.
@@ -173,43 +158,6 @@ impl fmt::Display for EnforcementState {
             Self::Failed => "failed",
             Self::Nothing => "nothing to enforce",
         })
-    }
-}
-
-impl fmt::Display for Trigger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Start => "start",
-            Self::LinkLost => "link lost",
-            Self::LinkConnected => "link connected",
-            Self::Assignment => "new assignment",
-            Self::Recheck => "recheck",
-            Self::ServerRequest => "asked by the server",
-            Self::LocalRequest => "asked on the machine",
-            Self::NetworkChange => "network change",
-            Self::ResolverChange => "resolver change",
-            Self::Wake => "wake from sleep",
-            Self::Confirmation => "confirmation",
-        })
-    }
-}
-
-impl Trigger {
-    fn read(number: i32) -> Option<Self> {
-        match wire::Trigger::try_from(number) {
-            Ok(wire::Trigger::Start) => Some(Self::Start),
-            Ok(wire::Trigger::LinkLost) => Some(Self::LinkLost),
-            Ok(wire::Trigger::LinkConnected) => Some(Self::LinkConnected),
-            Ok(wire::Trigger::Assignment) => Some(Self::Assignment),
-            Ok(wire::Trigger::Recheck) => Some(Self::Recheck),
-            Ok(wire::Trigger::ServerRequest) => Some(Self::ServerRequest),
-            Ok(wire::Trigger::LocalRequest) => Some(Self::LocalRequest),
-            Ok(wire::Trigger::NetworkChange) => Some(Self::NetworkChange),
-            Ok(wire::Trigger::ResolverChange) => Some(Self::ResolverChange),
-            Ok(wire::Trigger::Wake) => Some(Self::Wake),
-            Ok(wire::Trigger::Confirmation) => Some(Self::Confirmation),
-            Ok(wire::Trigger::Unspecified) | Err(_) => None,
-        }
     }
 }
 
@@ -343,7 +291,7 @@ impl From<wire::LocationHistory> for HistoryRecord {
             received_at: super::time(received_at),
             location: Location::read(location),
             basis: basis.and_then(Basis::read),
-            triggers: triggers.into_iter().filter_map(Trigger::read).collect(),
+            triggers: super::triggers(&triggers),
             revision: super::revision(revision),
             evaluation,
             decided_in_ms: super::milliseconds(decided_in),

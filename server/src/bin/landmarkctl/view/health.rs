@@ -1,8 +1,7 @@
 //! The reference servers, as the fleet sees them.
 
-use std::fmt;
-
 use jiff::Timestamp;
+use landmark_proto::evidence::Outcome;
 use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire;
 use serde::Serialize;
@@ -45,6 +44,7 @@ pub(crate) struct PortHealth {
 /// How many agents an attempt ended so for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failures {
+    #[serde(serialize_with = "super::outcome_word")]
     pub(crate) outcome: Option<Outcome>,
     pub(crate) n_agents: u64,
 }
@@ -58,63 +58,12 @@ pub(crate) struct CertificateSeen {
     pub(crate) n_agents: u64,
 }
 
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
-    Answered,
-    Refused,
-    Timeout,
-    Unreachable,
-    NameNotFound,
-    ResolverFailed,
-    NotNeeded,
-    LocalError,
-    PinMismatch,
-    TlsFailed,
-}
-
 /// Who was asked to sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SweepAsked {
     pub(crate) n_asked: u64,
     pub(crate) n_offline: u64,
     pub(crate) spread_ms: i64,
-}
-
-impl Outcome {
-    fn read(number: i32) -> Option<Self> {
-        match wire::AttemptOutcome::try_from(number) {
-            Ok(wire::AttemptOutcome::Answered) => Some(Self::Answered),
-            Ok(wire::AttemptOutcome::Refused) => Some(Self::Refused),
-            Ok(wire::AttemptOutcome::Timeout) => Some(Self::Timeout),
-            Ok(wire::AttemptOutcome::Unreachable) => Some(Self::Unreachable),
-            Ok(wire::AttemptOutcome::NameNotFound) => Some(Self::NameNotFound),
-            Ok(wire::AttemptOutcome::ResolverFailed) => Some(Self::ResolverFailed),
-            Ok(wire::AttemptOutcome::NotNeeded) => Some(Self::NotNeeded),
-            Ok(wire::AttemptOutcome::LocalError) => Some(Self::LocalError),
-            Ok(wire::AttemptOutcome::PinMismatch) => Some(Self::PinMismatch),
-            Ok(wire::AttemptOutcome::TlsFailed) => Some(Self::TlsFailed),
-            Ok(wire::AttemptOutcome::Unspecified) | Err(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Answered => "answered",
-            Self::Refused => "refused",
-            Self::Timeout => "no answer in time",
-            Self::Unreachable => "unreachable",
-            Self::NameNotFound => "name not found",
-            Self::ResolverFailed => "resolver failed",
-            Self::NotNeeded => "not needed",
-            Self::LocalError => "could not be tried",
-            Self::PinMismatch => "WRONG KEY",
-            Self::TlsFailed => "TLS failed",
-        })
-    }
 }
 
 impl From<wire::ReferenceServerHealth> for Health {
@@ -166,7 +115,7 @@ impl From<wire::PortHealth> for PortHealth {
             failures: failures
                 .into_iter()
                 .map(|wire::FailureCount { outcome, n_agents }| Failures {
-                    outcome: Outcome::read(outcome),
+                    outcome: super::outcome(outcome),
                     n_agents,
                 })
                 .collect(),

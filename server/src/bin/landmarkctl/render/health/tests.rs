@@ -67,7 +67,7 @@ fn a_table_then_what_happens_without_each() {
     let health_of = Health { n_agents_external: 2, ..picture(servers) };
     insta::assert_snapshot!(health(&health_of, &Paper::for_tests(None)), @r"
     #  SERVER                    ANSWERS                MEDIAN   95 %  FAILURES                         CERTIFICATE
-    1  intranet.example.com:443  █████████░ 97 of 100     4 ms  1.9 s  3 WRONG KEY                      until 2026-12-05, 12 d left
+    1  intranet.example.com:443  █████████░ 97 of 100     4 ms  1.9 s  3 wrong key (a spoof?)           until 2026-12-05, 12 d left
     1  intranet.example.com:80   █░░░░░░░░░ 1 of 100      4 ms  1.9 s  96 no answer in time, 3 refused  –
     2  [2001:db8::5]:8443        ██████████ 100 of 100    4 ms  1.9 s  –                                EXPIRED 2026-11-20
     2  [2001:db8::5]:636         ██████████ 100 of 100    4 ms  1.9 s  –                                until 2027-11-23, 365 d left
