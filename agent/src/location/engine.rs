@@ -13,7 +13,9 @@
 //!   from the last evaluation's end; a finding that hysteresis holds back, when it may be confirmed.
 //! - After a change of the network or a wake that found the machine outside, it is looked again soon and then less and
 //!   less soon: a switch may pass nothing for seconds after the cable is in, and nobody tells when it begins to.
-//! - A wait exists to spread the probes of a fleet: an evaluation that will not probe never waits, nor does the first.
+//! - A wait exists to spread the probes of a fleet: an evaluation that will not probe never waits, nor does the first, nor
+//!   one after a link that was lost because this machine's network changed. While one waits, a last word that was looked
+//!   for is looked at again as ever.
 
 mod ground;
 mod running;
@@ -52,6 +54,10 @@ const SECOND_LOOKS: [Duration; 5] = [
     Duration::from_secs(32),
 ];
 
+/// A link that is lost so soon after a change of the network is lost by it: a session on a way that is gone is tested at
+/// once, and given up within a second or two; where that fails, by the time-outs of TCP.
+const LOST_BY_CHANGE: Duration = Duration::from_secs(20);
+
 /// The state of the decision.
 #[derive(Debug)]
 pub(crate) struct Engine<A> {
@@ -63,6 +69,9 @@ pub(crate) struct Engine<A> {
     flips: Flips,
     last_start: Option<Moment>,
     last_end: Moment,
+    /// Whether the last evaluation looked at anything: else when it was says nothing about when to look again.
+    has_looked: bool,
+    last_change: Option<Moment>,
     last_evaluation: EvaluationId,
     answered_last: Vec<(Host, Port)>,
     /// Of the second looks after a change of the network, those that were taken or are not due.
@@ -90,6 +99,8 @@ impl<A: Assigned> Engine<A> {
             flips: Flips::default(),
             last_start: None,
             last_end: Moment::default(),
+            has_looked: false,
+            last_change: None,
             last_evaluation: EvaluationId::default(),
             answered_last: Vec::new(),
             n_looks: SECOND_LOOKS.len(),
@@ -109,6 +120,7 @@ impl<A: Assigned> Engine<A> {
             Event::LinkLost(wait) => {
                 // A race goes on: what the rules leave to the list while connected, they leave to it now.
                 self.link_is(now, LinkState::Lost, &mut actions);
+                let wait = if self.has_changed_lately(now) { Duration::ZERO } else { wait };
                 self.want(now, Trigger::LinkLost, wait);
             }
             Event::Held(held, wait) => {
@@ -127,8 +139,7 @@ impl<A: Assigned> Engine<A> {
         self.look_on(now, |look| look.start_due(now), &mut actions);
         if self.confirm_at().is_some_and(|at| at <= now) {
             self.want(now, Trigger::Confirmation, Duration::ZERO);
-        }
-        if self.recheck_at().is_some_and(|at| at <= now) {
+        } else if self.recheck_at().is_some_and(|at| at <= now) {
             self.n_looks = self.n_looks.saturating_add(1).min(SECOND_LOOKS.len());
             self.want(now, Trigger::Recheck, Duration::ZERO);
         }
@@ -163,7 +174,9 @@ impl<A: Assigned> Engine<A> {
 
     fn wanted(&mut self, now: Moment, trigger: Trigger) {
         let is_first = self.last_start.is_none();
-        let ready_at = if is_change(trigger) && !is_first { now + COALESCE } else { now };
+        let is_change = is_change(trigger);
+        self.last_change = if is_change { Some(now) } else { self.last_change };
+        let ready_at = if is_change && !is_first { now + COALESCE } else { now };
         self.want_at(now, trigger, ready_at);
     }
 
@@ -191,8 +204,15 @@ impl<A: Assigned> Engine<A> {
         self.held.as_ref().map(Assigned::settings)
     }
 
-    fn is_idle(&self) -> bool {
-        self.running.is_none() && self.pending.is_none() && self.last_start.is_some()
+    /// This moment, if nothing runs and nothing begins until then. Whoever has not looked so far keeps its share of a wait.
+    fn if_idle(&self, at: Moment) -> Option<Moment> {
+        let is_idle = self.running.is_none() && self.last_start.is_some();
+        let is_free = self.pending.as_ref().is_none_or(|pending| self.has_looked && pending.ready_at > at);
+        (is_idle && is_free).then_some(at)
+    }
+
+    fn has_changed_lately(&self, now: Moment) -> bool {
+        self.last_change.is_some_and(|at| now < at + LOST_BY_CHANGE)
     }
 
     fn start_at(&self) -> Option<Moment> {
@@ -205,16 +225,16 @@ impl<A: Assigned> Engine<A> {
     }
 
     fn confirm_at(&self) -> Option<Moment> {
-        self.ground.confirm_at().filter(|_| self.is_idle())
+        self.ground.confirm_at().and_then(|at| self.if_idle(at))
     }
 
     fn recheck_at(&self) -> Option<Moment> {
-        if !self.is_idle() || !self.would_look() {
+        if !self.would_look() {
             return None;
         }
         let interval = self.settings()?.location.recheck_interval.get();
         let soon = SECOND_LOOKS.get(self.n_looks).filter(|_| self.found_outside);
-        Some(self.last_end + soon.map_or(interval, |soon| interval.min(*soon)))
+        self.if_idle(self.last_end + soon.map_or(interval, |soon| interval.min(*soon)))
     }
 
     fn start(&mut self, now: Moment, actions: &mut Vec<Action<A>>) {
@@ -226,7 +246,8 @@ impl<A: Assigned> Engine<A> {
         if pending.triggers.contains(&Trigger::Wake) {
             self.ground.forget();
         }
-        if pending.triggers.iter().copied().any(is_change) {
+        let by_change = pending.triggers.contains(&Trigger::LinkLost) && self.has_changed_lately(now);
+        if by_change || pending.triggers.iter().copied().any(is_change) {
             self.n_looks = 0;
         }
         self.last_start = Some(now);
@@ -278,6 +299,7 @@ impl<A: Assigned> Engine<A> {
     fn close(&mut self, now: Moment, mut running: Running<A>, actions: &mut Vec<Action<A>>) {
         let given = self.give(now, &mut running);
         let standing = running.given.take().and_then(|given| given.standing);
+        let has_looked = !matches!(decide(running.link, running.settings()), Decision::Decided(_));
         let (attempts, routes) = running.look.close(now);
         actions.push(Action::Close(Closed {
             given,
@@ -291,6 +313,7 @@ impl<A: Assigned> Engine<A> {
             self.n_looks = SECOND_LOOKS.len();
         }
         self.last_end = now;
+        self.has_looked = has_looked;
     }
 
     /// The verdict as it stands; the first time it is given, it becomes what stands.

@@ -15,13 +15,16 @@ use super::tests::{Happening, Seen, Story, Word};
 /// What stands: under which settings, since when, how often contradicted, and when that may be confirmed.
 type Ground = Option<(Option<Settings>, Word, u64, u32, Option<u64>)>;
 
+/// What changes the network.
+const CHANGES: [Trigger; 3] = [Trigger::NetworkChange, Trigger::ResolverChange, Trigger::Wake];
+
 /// Tells what the rules say of a story.
 pub(super) fn tell(story: &Story) -> Vec<Seen> {
     let (mut link, mut settings): (_, Option<Settings>) = (LinkState::Lost, None);
     let mut wanted: Vec<(Trigger, u64)> = Vec::new();
     let mut all: Vec<Evaluation> = Vec::new();
     let (mut fastest, mut ground): (Vec<usize>, Ground) = (Vec::new(), None);
-    let mut n_looks = 5;
+    let (mut n_looks, mut changed_at) = (5, None);
     let mut rest = story.happenings.as_slice();
     for now in 0..story.ends_at {
         let number = all.len();
@@ -35,7 +38,8 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             let mut news = None;
             match happening {
                 None => {}
-                Some(Happening::Wanted(trigger @ (Trigger::NetworkChange | Trigger::Wake))) => {
+                Some(Happening::Wanted(trigger)) if CHANGES.contains(trigger) => {
+                    changed_at = Some(now);
                     wanted.push((*trigger, now + if all.is_empty() { 0 } else { 50 }));
                 }
                 Some(Happening::Wanted(trigger)) => news = Some((*trigger, 0)),
@@ -49,10 +53,13 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                     match racing.filter(|last| rules(link, last.settings.as_ref()).is_some()) {
                         Some(last) => {
                             last.triggers.push(Trigger::LinkConnected);
+                            last.looks = false;
                             last.end(now, Word::ByServer, &mut ground);
                         }
                         None if link == LinkState::Connected => news = Some((Trigger::LinkConnected, 0)),
-                        None => news = Some((Trigger::LinkLost, *wait)),
+                        None => {
+                            news = Some((Trigger::LinkLost, if lately(now, changed_at) { 0 } else { *wait }))
+                        }
                     }
                 }
             }
@@ -62,10 +69,11 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             if let Some((trigger, wait)) = news {
                 let waits = rules.is_none() && !reads && !all.is_empty();
                 wanted.push((trigger, now + if waits { wait } else { 0 }));
-            } else if wanted.is_empty()
-                && let Some(last) = all.last().filter(|last| last.over.is_some())
-                && let Some(trigger) =
-                    due(now, last, &ground, settings.as_ref().filter(|_| rules.is_none()), n_looks)
+            }
+            let looks = settings.as_ref().filter(|_| rules.is_none());
+            if let Some(last) = all.last().filter(|last| last.over.is_some())
+                && let Some((trigger, at)) = due(now, last, &ground, looks, n_looks)
+                && wanted.iter().all(|(_, ready)| last.looks && *ready > at)
             {
                 n_looks += usize::from(trigger == Trigger::Recheck && n_looks < 5);
                 wanted.push((trigger, now));
@@ -82,7 +90,8 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             if is_wanted(Trigger::Wake) {
                 ground = None;
             }
-            if is_wanted(Trigger::Wake) || is_wanted(Trigger::NetworkChange) {
+            let by_change = is_wanted(Trigger::LinkLost) && lately(now, changed_at);
+            if by_change || CHANGES.into_iter().any(is_wanted) {
                 n_looks = 0;
             }
             let triggers = wanted.drain(..).map(|(trigger, _)| trigger).collect();
@@ -111,14 +120,20 @@ fn due(
     ground: &Ground,
     looks: Option<&Settings>,
     n_looks: usize,
-) -> Option<Trigger> {
-    if ground.as_ref().and_then(|(.., confirm_at)| *confirm_at).is_some_and(|at| now >= at) {
-        return Some(Trigger::Confirmation);
+) -> Option<(Trigger, u64)> {
+    if let Some(at) = ground.as_ref().and_then(|(.., confirm_at)| *confirm_at).filter(|at| now >= *at) {
+        return Some((Trigger::Confirmation, at));
     }
     let (ended, _) = last.over.as_ref()?;
     let interval = milliseconds(looks?.location.recheck_interval.get());
     let soon = Some(2000_u64 << n_looks).filter(|_| last.is_outside && n_looks < 5);
-    (now >= ended + interval.min(soon.unwrap_or(interval))).then_some(Trigger::Recheck)
+    let at = ended + interval.min(soon.unwrap_or(interval));
+    (now >= at).then_some((Trigger::Recheck, at))
+}
+
+/// Whether a link that is lost now is lost by a change of the network.
+fn lately(now: u64, changed_at: Option<u64>) -> bool {
+    changed_at.is_some_and(|at| now < at + 20_000)
 }
 
 /// What is decided without a look.

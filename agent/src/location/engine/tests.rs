@@ -308,6 +308,7 @@ fn stories() -> impl Strategy<Value = Story> {
         Just(Trigger::ServerRequest),
         Just(Trigger::LocalRequest),
         Just(Trigger::NetworkChange),
+        Just(Trigger::ResolverChange),
         Just(Trigger::Wake),
     ];
     let happening = prop_oneof![
@@ -481,4 +482,43 @@ fn a_network_that_changed_is_looked_at_again_soon_and_then_less_soon() {
     let starts: Vec<u64> = stage.seen.iter().map(|seen| seen.started).collect();
     assert_eq!(starts, [0, 1050, 3052, 7054, 15_056, 31_058, 91_063]);
     assert_eq!(stage.seen[5].given, Some((31_063, Word::By(0))), "inside: back to the interval");
+}
+
+#[test]
+fn a_link_that_is_lost_by_a_change_of_the_network_waits_for_nothing_and_is_looked_at_again_soon() {
+    let minute = Duration::from_secs(60);
+    let mut stage = Stage::new(|_, _| (false, 1));
+    stage.send(two_servers());
+    stage.pass_until(100);
+    stage.send(Event::LinkConnected);
+    stage.pass_until(1000);
+    // Carried to another network: the session is found to be gone a second later.
+    stage.send(Event::Wanted(Trigger::NetworkChange));
+    stage.pass_until(2100);
+    stage.send(Event::LinkLost(minute));
+    stage.pass_until(10_000);
+    let starts: Vec<u64> = stage.seen.iter().map(|seen| seen.started).collect();
+    assert_eq!(starts, [0, 100, 1050, 2100, 4102, 8104]);
+    // The same without a change lately.
+    stage.send(Event::LinkConnected);
+    stage.pass_until(30_000);
+    stage.send(Event::LinkLost(minute));
+    stage.pass_until(95_000);
+    let starts: Vec<u64> = stage.seen.iter().skip(6).map(|seen| seen.started).collect();
+    assert_eq!(starts, [10_000, 90_000]);
+}
+
+#[test]
+fn while_an_evaluation_waits_the_last_word_is_looked_at_again_as_ever() {
+    let mut stage = Stage::new(|_, _| QUICK);
+    stage.send(two_servers());
+    stage.pass_until(1000);
+    let held = Some(Rc::new(settings(3, ServerConnection::MeansInternal, 60)));
+    stage.send(Event::Held(held, Duration::from_secs(600)));
+    stage.pass_until(70_000);
+    let starts: Vec<u64> = stage.seen.iter().map(|seen| seen.started).collect();
+    assert_eq!(starts, [0, 60_005]);
+    assert_eq!(stage.closed[1].given.triggers, [Trigger::Assignment, Trigger::Recheck]);
+    stage.pass_until(700_000);
+    assert!(stage.seen.iter().all(|seen| seen.started % 60_005 < 50), "nothing is left that waits");
 }

@@ -26,6 +26,7 @@ pub(super) struct Evaluation {
     pub(super) over: Option<(u64, Word)>,
     held_back: Option<Word>,
     pub(super) is_outside: bool,
+    pub(super) looks: bool,
 }
 
 impl Evaluation {
@@ -37,6 +38,7 @@ impl Evaluation {
     }
 
     pub(super) fn begin(&mut self, now: u64, fastest: &[usize]) {
+        self.looks = true;
         let n_attempts = self.attempts.len();
         let again = fastest.iter().copied().filter(|index| *index < n_attempts).take(self.required());
         let again: Vec<usize> = if self.reads() { Vec::new() } else { again.collect() };
