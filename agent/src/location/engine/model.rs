@@ -31,8 +31,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
         if let Some(last) = all.last_mut().filter(|last| last.over.is_none()) {
             last.walk(now, |index| story.script(number, index), (&mut fastest, &mut ground));
         }
-        let n_happenings = rest.iter().take_while(|(at, _)| *at == now).count();
-        let (happenings, later) = rest.split_at(n_happenings);
+        let (happenings, later) = rest.split_at(rest.iter().take_while(|(at, _)| *at == now).count());
         rest = later;
         for happening in [None].into_iter().chain(happenings.iter().map(|(_, it)| Some(it))) {
             let mut news = None;
@@ -57,9 +56,7 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                             last.end(now, Word::ByServer, &mut ground);
                         }
                         None if link == LinkState::Connected => news = Some((Trigger::LinkConnected, 0)),
-                        None => {
-                            news = Some((Trigger::LinkLost, if lately(now, changed_at) { 0 } else { *wait }))
-                        }
+                        None => news = Some((Trigger::LinkLost, *wait)),
                     }
                 }
             }
@@ -67,7 +64,8 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
             let reads = settings.as_ref().is_some_and(|it| it.location.criterion == Criterion::Gateway);
             settle(&all, &mut n_looks);
             if let Some((trigger, wait)) = news {
-                let waits = rules.is_none() && !reads && !all.is_empty();
+                let by_change = trigger == Trigger::LinkLost && lately(now, changed_at);
+                let waits = rules.is_none() && !reads && !all.is_empty() && !by_change;
                 wanted.push((trigger, now + if waits { wait } else { 0 }));
             }
             let looks = settings.as_ref().filter(|_| rules.is_none());
@@ -78,20 +76,18 @@ pub(super) fn tell(story: &Story) -> Vec<Seen> {
                 n_looks += usize::from(trigger == Trigger::Recheck && n_looks < 5);
                 wanted.push((trigger, now));
             }
-            let may_start = all.last().is_none_or(|last| last.given.is_some() && now >= last.started + 50);
-            if !may_start || !wanted.iter().any(|(_, ready)| *ready <= now) {
+            let is_due = wanted.iter().any(|(_, ready)| *ready <= now);
+            if !is_due || all.last().is_some_and(|last| last.given.is_none() || now < last.started + 50) {
                 continue;
             }
             if let Some(last) = all.last_mut().filter(|last| last.over.is_none()) {
                 last.end(now, last.answered(), &mut ground);
             }
             settle(&all, &mut n_looks);
-            let is_wanted = |trigger| wanted.iter().any(|(other, _)| *other == trigger);
-            if is_wanted(Trigger::Wake) {
+            if wanted.iter().any(|(trigger, _)| *trigger == Trigger::Wake) {
                 ground = None;
             }
-            let by_change = is_wanted(Trigger::LinkLost) && lately(now, changed_at);
-            if by_change || CHANGES.into_iter().any(is_wanted) {
+            if is_elsewhere(&wanted, lately(now, changed_at)) {
                 n_looks = 0;
             }
             let triggers = wanted.drain(..).map(|(trigger, _)| trigger).collect();
@@ -129,6 +125,11 @@ fn due(
     let soon = Some(2000_u64 << n_looks).filter(|_| last.is_outside && n_looks < 5);
     let at = ended + interval.min(soon.unwrap_or(interval));
     (now >= at).then_some((Trigger::Recheck, at))
+}
+
+/// Whether the machine may be in another place.
+fn is_elsewhere(wanted: &[(Trigger, u64)], lately: bool) -> bool {
+    wanted.iter().any(|(trigger, _)| CHANGES.contains(trigger) || (*trigger == Trigger::LinkLost && lately))
 }
 
 /// Whether a link that is lost now is lost by a change of the network.
