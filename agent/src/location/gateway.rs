@@ -12,13 +12,16 @@ use futures_util::future::{BoxFuture, join_all};
 use landmark_daemon::error::Chain;
 use landmark_proto::gateway::GatewayList;
 use landmark_proto::network::DefaultRoute;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::network::NetworkHandle;
 
 /// A list of the kernel's that changed while it was read has settled by then, and nobody waits noticeably.
 const READ_AGAIN: Duration = Duration::from_millis(100);
+
+/// An evaluation is over within 5 s, also one that reads: the kernel may keep its tables locked while a driver wakes up.
+const LIMIT: Duration = Duration::from_secs(4);
 
 /// Reads default routes. The seam at which tests put a network of their own.
 pub(crate) trait Routes: Send + Sync + 'static {
@@ -33,7 +36,7 @@ impl Routes for NetworkHandle {
     fn read(&self, gateways: &GatewayList) -> BoxFuture<'static, Vec<DefaultRoute>> {
         let named = gateways.as_slice().iter().filter(|gateway| gateway.mac().is_some());
         let named: Vec<IpAddr> = named.map(|gateway| gateway.address()).collect();
-        read(self.clone(), named).boxed()
+        in_time(read(self.clone(), named)).boxed()
     }
 
     fn watch_hardware(&self, is_wanted: bool) {
@@ -52,9 +55,16 @@ async fn read(network: NetworkHandle, named: Vec<IpAddr>) -> Vec<DefaultRoute> {
     join_all(confirmed).await
 }
 
+/// Without routes the machine is external: the stricter policy.
+async fn in_time(read: impl Future<Output = Vec<DefaultRoute>>) -> Vec<DefaultRoute> {
+    timeout(LIMIT, read).await.unwrap_or_else(|_elapsed| {
+        warn!("the default routes cannot be read within {} s", LIMIT.as_secs());
+        Vec::new()
+    })
+}
+
 async fn default_routes(network: &NetworkHandle) -> Vec<DefaultRoute> {
     twice(|| network.default_routes()).await.unwrap_or_else(|error| {
-        // Without routes the machine is external: the stricter policy.
         warn!(error = %Chain(&error), "the default routes cannot be read");
         Vec::new()
     })
@@ -75,10 +85,17 @@ async fn twice<T, E: Error, F: Future<Output = Result<T, E>>>(read: impl Fn() ->
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::future::ready;
+    use std::future::{pending, ready};
     use std::io;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kernel_that_does_not_answer_holds_up_no_evaluation() {
+        let began = tokio::time::Instant::now();
+        assert_eq!(in_time(pending()).await, []);
+        assert_eq!(began.elapsed(), LIMIT);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn reading_that_fails_once_is_done_again_and_one_that_fails_twice_is_given_up() {
