@@ -4,7 +4,7 @@
 //! A record shares the assignment with whoever else holds it; the full [`Evidence`], with the names of all that were
 //! tried, is only made when someone asks.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -23,6 +23,9 @@ pub const MAX_RECORDS: usize = 64;
 /// How many attempts are kept in all records, at most; the newest record is always kept. 64 evaluations of 128 targets,
 /// under 1 MiB: without it, 64 of the longest possible list would take 15 MiB.
 const MAX_ATTEMPTS: usize = 64 * 128;
+/// How many assignments are kept alive by all records beside the newest, at most, in bytes of their wire form; in memory
+/// they take a few times as much.
+const MAX_ASSIGNED_BYTES: usize = 512 * 1024;
 
 impl Assigned for Accepted {
     fn held(&self) -> Held {
@@ -148,11 +151,19 @@ fn keep(records: &mut Records, record: &Arc<Record<Accepted>>) {
     records.push_back(Arc::clone(record));
     let too_many = |records: &Records| {
         let n_attempts: usize = records.iter().map(|record| record.closed.attempts.len()).sum();
-        records.len() > MAX_RECORDS || n_attempts > MAX_ATTEMPTS
+        records.len() > MAX_RECORDS || n_attempts > MAX_ATTEMPTS || older_bytes(records) > MAX_ASSIGNED_BYTES
     };
     while records.len() > 1 && too_many(records) {
         records.pop_front();
     }
+}
+
+/// Of the different assignments that evaluations worked on, without the last one's: whoever holds it keeps it alive anyway.
+fn older_bytes(records: &Records) -> usize {
+    let held = records.iter().filter_map(|record| record.closed.given.held.as_ref());
+    let sizes: BTreeMap<_, _> =
+        held.map(|accepted| (accepted.held().revision, accepted.encoded().bytes().len())).collect();
+    sizes.values().rev().skip(1).sum()
 }
 
 #[cfg(test)]
@@ -161,9 +172,12 @@ mod tests {
 
     use landmark_proto::evidence::Outcome;
     use landmark_proto::location::{Basis, LinkState, Location};
+    use landmark_proto::port::Ports;
+    use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
     use uuid::Uuid;
 
     use super::*;
+    use crate::ledger::testing::accepted;
     use crate::location::clock::Moment;
     use crate::location::engine::Given;
     use crate::location::tried::{Ended, Tried};
@@ -215,6 +229,29 @@ mod tests {
         assert_eq!(numbers(&log, 64), [8, 9, 10]);
         log.push(record(11, MAX_ATTEMPTS + 1));
         assert_eq!(numbers(&log, 64), [11]);
+    }
+
+    #[test]
+    fn very_long_assignments_leave_fewer_records_but_always_the_newest() {
+        let hosts = (0..300).map(|n| ReferenceServer {
+            host: format!("{n}.{}example", "long.".repeat(40)).parse().unwrap(),
+            ports: Ports::new(vec!["443".parse().unwrap()]).unwrap(),
+            probe: Probe::Tcp,
+        });
+        let list = ReferenceServerList::new(true, hosts.collect()).unwrap();
+        let settings = Settings { reference_servers: list, ..Settings::default() };
+        let n_bytes = accepted(1, &settings).encoded().bytes().len();
+        let n_kept = MAX_ASSIGNED_BYTES / n_bytes + 1;
+        assert!((3..20).contains(&n_kept), "{n_bytes} bytes");
+        let log = EvidenceLog::default();
+        for number in 1..=100 {
+            let mut record = record(number, 3);
+            // Two evaluations of each assignment.
+            record.closed.given.held = Some(accepted(number.div_ceil(2), &settings));
+            log.push(record);
+        }
+        let newest: Vec<u64> = (101 - 2 * n_kept as u64..=100).collect();
+        assert_eq!(numbers(&log, 64), newest);
     }
 
     fn unseen(log: &EvidenceLog) -> Vec<u64> {
