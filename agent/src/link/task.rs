@@ -25,6 +25,11 @@ use super::tls::client_config;
 use crate::address::ServerAddress;
 use crate::identity::Identity;
 use crate::location::Decided;
+use crate::network::Changes;
+
+/// After a change of the network, before the next dial: it has settled by then, and a host of containers, which changes
+/// its network all day, dials no more often.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// A retry is no news until it has lasted so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -132,6 +137,9 @@ impl LinkTask {
         stop: CancellationToken,
     ) -> Result<Infallible, LinkTaskError> {
         loop {
+            // What changes while it is dialled, or while the session lasts, counts as well.
+            let mut changes = parties.changes.clone();
+            changes.mark_unchanged();
             let (end, lived) = match self.round(&parties, &stop).await {
                 Round::Stopped => return Err(LinkTaskError::Stopped),
                 Round::Ended { end, lived } => (end, lived),
@@ -139,15 +147,13 @@ impl LinkTask {
             let tuning = self.outputs.tuning.borrow().clone();
             let wait = wait_after(&end, lived, &mut self.backoff, &tuning, Share::random());
             self.lost(&end, lived.is_some(), wait);
-            let hurry = async {
-                came_inside(parties.location.decided()).await;
-                sleep(floored(Share::random().of(tuning.reconnect_spread))).await;
-            };
+            let share = Share::random().of(tuning.reconnect_spread);
+            let hurry = another_place(parties.location.decided(), changes, share);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(LinkTaskError::Stopped),
                 () = sleep(wait) => {}
-                () = hurry, if end.may_be_hurried() => debug!("this machine came inside: dialling before it is due"),
+                () = hurry, if end.may_be_hurried() => debug!("another place: dialling before it is due"),
             }
             self.refresh_identity(&parties).await;
         }
@@ -292,5 +298,38 @@ async fn came_inside(mut decided: watch::Receiver<Option<Arc<Decided>>>) {
     if outside.is_err() || decided.wait_for(is_inside).await.map(drop).is_err() {
         // Nobody decides any more: the agent is stopping.
         std::future::pending::<()>().await;
+    }
+}
+
+/// Returns when the server may be within reach again, after this share of what spreads a fleet: the network changed, or the
+/// machine woke, or it came inside. Where no reference server can tell, the server alone can say that this is inside.
+async fn another_place(
+    decided: watch::Receiver<Option<Arc<Decided>>>,
+    mut changes: watch::Receiver<Changes>,
+    share: Duration,
+) {
+    tokio::select! {
+        () = came_inside(decided) => sleep(floored(share)).await,
+        Ok(()) = changes.changed() => sleep(SETTLED + share).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_the_network_hurries_the_next_dial_and_not_at_once() {
+        let (_decided_tx, decided) = watch::channel(None);
+        let (changes_tx, changes) = watch::channel(Changes::default());
+        let share = Duration::from_secs(2);
+        let hour = Duration::from_secs(3600);
+        assert!(timeout(hour, another_place(decided.clone(), changes.clone(), share)).await.is_err());
+        changes_tx.send_modify(|changes| changes.network += 1);
+        let began = Instant::now();
+        timeout(hour, another_place(decided, changes, share)).await.unwrap();
+        assert_eq!(began.elapsed(), SETTLED + share);
     }
 }
