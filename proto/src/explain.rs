@@ -8,6 +8,7 @@ mod table;
 pub mod words;
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use crate::evidence::{Attempt, Evidence, Outcome, finding};
 use crate::hysteresis::{Standing, confirmations, contradicts};
 use crate::location::{Basis, LinkState, Location, Verdict};
 use crate::location_rules::{Criterion, Hysteresis};
+use crate::network::DefaultRoute;
 use crate::port::Port;
 use crate::reference_server::place;
 use crate::settings::Settings;
@@ -79,14 +81,27 @@ fn because(evidence: &Evidence, verdict: &Verdict) -> String {
             format!("the default gateway {address}{mac} is number {} on the list", position + 1)
         }
         Basis::NoGateway { seen: Some(address) } => {
-            let has_entry = evidence.held.as_ref().is_some_and(|(_, settings)| {
-                settings.gateways.as_slice().iter().any(|gateway| gateway.address() == address.to_canonical())
-            });
-            let why =
-                if has_entry { "is on the list with another hardware address" } else { "is not on the list" };
-            format!("the default gateway {address} {why}")
+            format!("the default gateway {address} {}", another_gateway(evidence, *address))
         }
-        Basis::NoGateway { seen: None } => "there is no default gateway".to_owned(),
+        Basis::NoGateway { seen: None } if evidence.default_routes.is_empty() => {
+            "there is no default route".to_owned()
+        }
+        Basis::NoGateway { seen: None } => "no default route that counts has a gateway".to_owned(),
+    }
+}
+
+/// Why a gateway that is used does not count as one on the list.
+fn another_gateway(evidence: &Evidence, address: IpAddr) -> &'static str {
+    let has_entry = evidence.held.as_ref().is_some_and(|(_, settings)| {
+        settings.gateways.as_slice().iter().any(|gateway| gateway.address() == address.to_canonical())
+    });
+    let mut routes = evidence.default_routes.iter().filter(|route| route.gateway == Some(address));
+    match routes.next() {
+        _ if !has_entry => "is not on the list",
+        Some(DefaultRoute { mac: None, .. }) => {
+            "is on the list with a hardware address, and its own could not be found out"
+        }
+        _ => "is on the list with another hardware address",
     }
 }
 

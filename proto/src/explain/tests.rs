@@ -312,12 +312,17 @@ fn gateways_are_shown_with_their_hardware() {
       verdict       external, because the default gateway 10.0.0.1 is on the list with another hardware address
       decided       13 ms after the first trigger
     ");
+    evidence.default_routes[0].mac = None;
+    insta::assert_snapshot!(sentence(&evidence), @"external, because the default gateway 10.0.0.1 is on the list with a hardware address, and its own could not be found out");
     evidence.default_routes.remove(0);
     evidence.verdict = replay(&evidence);
     insta::assert_snapshot!(sentence(&evidence), @"internal, because the default gateway 10.0.0.1 with the hardware address 00:11:22:aa:bb:01 is number 1 on the list");
+    evidence.default_routes[0].gateway = None;
+    evidence.verdict = replay(&evidence);
+    insta::assert_snapshot!(sentence(&evidence), @"external, because no default route that counts has a gateway");
     evidence.default_routes.clear();
     evidence.verdict = replay(&evidence);
-    insta::assert_snapshot!(sentence(&evidence), @"external, because there is no default gateway");
+    insta::assert_snapshot!(sentence(&evidence), @"external, because there is no default route");
 }
 
 #[test]
