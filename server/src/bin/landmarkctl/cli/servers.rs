@@ -125,7 +125,7 @@ Over the network openssl sees the same (the digits that are shown as sha256 hex)
 Examples:
   landmarkctl servers pin intranet.example.com:443
   landmarkctl servers pin 10.1.1.5:636 [2001:db8::1]:443 --add
-  landmarkctl servers pin intranet.example.com --add --yes    for scripts
+  landmarkctl servers pin intranet.example.com --add --yes    for scripts: no second key
 
 Exit code 69: nothing there, no TLS, or no proof of the key.";
 

@@ -93,6 +93,9 @@ async fn save(
 ) -> Result<Exit, Failure> {
     let mut client = run.client().await?;
     let before = edits::read(&mut client).await?;
+    if yes && let Some(stranger) = looked.iter().find(|one| is_stranger(one, &before)) {
+        return Err(stranger_is_not_believed(stranger));
+    }
     run.out.warning(CONFIRM);
     if !yes {
         let deeds: Vec<String> = looked.iter().map(|one| deed(one, looked, &before)).collect();
@@ -143,6 +146,26 @@ fn by_tls_too(looked: &Looked, all: &[Looked], before: &Draft) -> Option<String>
     ))
 }
 
+/// Whether it shows another key than those pinned so far.
+fn is_stranger(looked: &Looked, before: &Draft) -> bool {
+    let server = before.settings.reference_servers.find(&looked.wanted.host.to_string());
+    let pins = server.map_or(&[][..], |server| server.probe.pins());
+    !pins.is_empty() && !pins.contains(&looked.pin)
+}
+
+/// Nobody has looked at it who could tell a spoof from a new key.
+fn stranger_is_not_believed(looked: &Looked) -> Failure {
+    let (host, pin) = (&looked.wanted.host, looked.pin);
+    let place = place(&looked.wanted);
+    Failure::new(
+        Exit::Unreachable,
+        format!(
+            "{place} shows the key {pin}, which is none of those pinned: a spoof, or a new key; nothing was saved"
+        ),
+    )
+    .hint(format!("if it is the server's own new key: landmarkctl servers edit {host} --add-pin {pin}"))
+}
+
 /// As in "would …".
 fn deed(looked: &Looked, all: &[Looked], before: &Draft) -> String {
     let host = looked.wanted.host.to_string();
@@ -158,7 +181,7 @@ fn deed(looked: &Looked, all: &[Looked], before: &Draft) -> String {
         Some(server) if server.probe.pins().contains(&looked.pin) => {
             format!("leave {host}, which has the key {pin} already,")
         }
-        Some(_) => format!("add the key {pin} to those of {host}"),
+        Some(_) => format!("add the key {pin}, which is none of those pinned so far, to those of {host}"),
     }
 }
 
@@ -246,6 +269,22 @@ mod tests {
         );
         // It is so already.
         assert_eq!(told(&[22, 443], &[SpkiPin::of(b"other")], &[looked(443)]).1, None);
+    }
+
+    #[test]
+    fn a_key_that_is_none_of_those_pinned_is_believed_by_nobody_but_a_person() {
+        let seen = SpkiPin::of(b"key");
+        let looked = Looked { wanted: Wanted { host: "10.1.1.5".parse().unwrap(), port: 443 }, pin: seen };
+        let other = SpkiPin::of(b"other");
+        for (pins, expected) in
+            [(vec![], false), (vec![seen], false), (vec![other, seen], false), (vec![other], true)]
+        {
+            assert_eq!(is_stranger(&looked, &draft(&[443], &pins)), expected, "{pins:?}");
+        }
+        let told = stranger_is_not_believed(&looked).to_string();
+        assert!(told.contains("none of those pinned") && told.contains("edit 10.1.1.5 --add-pin"), "{told}");
+        let question = deed(&looked, &[], &draft(&[443], &[other]));
+        assert!(question.contains("none of those pinned so far"), "{question}");
     }
 
     #[test]
