@@ -10,10 +10,12 @@ pub(crate) mod location;
 pub(crate) mod servers;
 pub(crate) mod tokens;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::context::{InvalidAddress, Wanted};
@@ -76,9 +78,25 @@ impl Cli {
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = Self::command();
         command.build();
-        let mut matches = with_whole_usage(command).try_get_matches_from(arguments)?;
+        let mut command = with_whole_usage(command);
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        if let Some(option) = empty_option(&matches) {
+            let text = format!("--{option} is empty: leave it out, or say which");
+            return Err(command.error(ErrorKind::InvalidValue, text));
+        }
         Self::from_arg_matches_mut(&mut matches)
     }
+}
+
+/// An option that says which server is meant, and says nothing: the unset variable of a script, which must not lead to
+/// another server. (A variable of the environment that is empty is as good as none.)
+fn empty_option(matches: &ArgMatches) -> Option<String> {
+    let is_empty = |id: &str| {
+        let mut values = matches.get_raw(id).into_iter().flatten();
+        matches.value_source(id) == Some(ValueSource::CommandLine) && values.any(OsStr::is_empty)
+    };
+    let which = ["context", "server", "ca", "token_file", "state_dir"].into_iter().find(|id| is_empty(id));
+    which.map(|id| id.replace('_', "-"))
 }
 
 fn with_whole_usage(command: clap::Command) -> clap::Command {

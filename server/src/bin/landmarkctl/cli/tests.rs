@@ -29,6 +29,20 @@ fn every_command_says_what_it_does() {
 }
 
 #[test]
+fn an_option_for_the_server_that_is_empty_leads_to_no_server() {
+    let read = |arguments: &[&str]| {
+        Cli::read(["landmarkctl"].iter().chain(arguments).map(|argument| OsString::from(*argument)))
+    };
+    for option in ["--context", "--server", "--ca", "--token-file", "--state-dir"] {
+        for arguments in [[option, "", "server", "info"], ["server", "info", option, ""]] {
+            let error = read(&arguments).unwrap_err().to_string();
+            assert!(error.contains(&format!("{option} is empty")), "{error}");
+        }
+    }
+    assert!(read(&["--server", "a", "server", "info"]).is_ok());
+}
+
+#[test]
 fn contradictions_are_refused() {
     for arguments in [
         &["agents", "list", "--online", "--offline"][..],
