@@ -21,6 +21,8 @@ pub(crate) struct Written<T> {
 /// Not what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidTarget {
+    #[error("an argument is empty: a host is missing")]
+    Empty,
     #[error("{0:?} is not a port (a number from 1 to 65535)")]
     Port(String),
     #[error("{0:?}: the bracket is not closed")]
@@ -93,6 +95,9 @@ fn example(host: Option<&str>, port: &str) -> String {
 
 /// One host, with a port or without.
 pub(crate) fn one(argument: &str) -> Result<Target, InvalidTarget> {
+    if argument.trim().is_empty() {
+        return Err(InvalidTarget::Empty);
+    }
     let (host, port) = match argument.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) =
@@ -123,7 +128,7 @@ pub(crate) fn ports(argument: &str) -> Result<Vec<Written<u32>>, InvalidTarget> 
 }
 
 fn looks_like_ports(argument: &str) -> bool {
-    argument.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+    !argument.is_empty() && argument.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
 }
 
 /// The form in which the server names a host; as written when it is none, so that the server can say so.
@@ -187,6 +192,7 @@ mod tests {
         assert_eq!(told(&["10.1.1.5", "443"]), [format!("{text} (10.1.1.5:443)")]);
         assert_eq!(told(&["2001:db8::1", "443"]), [format!("{text} ([2001:db8::1]:443)")]);
         assert_eq!(told(&["443"]), [text]);
+        assert_eq!(told(&["", "a"]), ["an argument is empty: a host is missing"]);
         assert_eq!(each(&["a:1".into(), "b".into()]).map(|targets| targets.len()), Ok(2));
     }
 

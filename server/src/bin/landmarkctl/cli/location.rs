@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::edits::Etag;
 use crate::client::Rules;
-use crate::render::time::parse_duration;
+use crate::render::time::whole_seconds;
 use crate::view::rules::{Criterion, ServerConnection, Tunnels};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -45,9 +45,9 @@ pub(crate) struct Set {
     /// What a connection to the management server says about the place
     #[arg(long, value_enum)]
     pub(crate) server_connection: Option<ServerConnection>,
-    /// How often an agent looks again: while it is not connected, with says-nothing always (10 s to 1 d; 60 s on a new
-    /// server)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// How often an agent looks again: while it is not connected, with says-nothing or gateway always (10 s to 1 d;
+    /// 60 s on a new server)
+    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
     pub(crate) recheck_interval: Option<Duration>,
     /// How many different reference servers must answer (1 to 32; 1 on a new server)
     #[arg(long, value_name = "N")]
@@ -62,7 +62,7 @@ pub(crate) struct Set {
     #[arg(long, value_name = "N")]
     pub(crate) confirmations_to_external: Option<u32>,
     /// How long a location stands at least (0s to 1 h; 0s on a new server)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
     pub(crate) minimum_dwell: Option<Duration>,
     #[command(flatten)]
     pub(crate) etag: Etag,

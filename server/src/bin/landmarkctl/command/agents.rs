@@ -127,7 +127,7 @@ async fn explain(run: &Run, agent: &str, last: u32) -> Result<Exit, Failure> {
     let evidence = evidence.map_err(|error| refused("explain the agent", error, &named(agent)))?;
     run.out.result(&evidence, || evidence::evidence(&evidence, &run.out.paper()))?;
     if evidence.evaluations.is_empty() {
-        run.out.remark(evidence::empty(&evidence));
+        run.out.remark(evidence::empty(&evidence, agent));
     }
     Ok(Exit::Done)
 }

@@ -14,11 +14,11 @@ pub(crate) fn evidence(agent: &AgentEvidence, paper: &Paper) -> String {
 }
 
 /// Why there is nothing to show.
-pub(crate) fn empty(agent: &AgentEvidence) -> String {
+pub(crate) fn empty(agent: &AgentEvidence, asked_for: &str) -> String {
     let name = printable(&agent.host_name);
     format!(
         "no evidence of {name} has come yet: an agent sends it when its location or the reason for it changes; to make \
-         one now: landmarkctl agents recheck {name}"
+         one now, while it is online: landmarkctl agents recheck {asked_for}"
     )
 }
 
@@ -116,7 +116,11 @@ mod tests {
 
     #[test]
     fn nothing_to_show_says_what_makes_some() {
-        assert!(empty(&agent(Vec::new())).ends_with("landmarkctl agents recheck web-1"));
+        let told = empty(&agent(Vec::new()), "01a2");
+        assert!(
+            told.contains("evidence of web-1") && told.ends_with("landmarkctl agents recheck 01a2"),
+            "{told}"
+        );
     }
 
     #[test]

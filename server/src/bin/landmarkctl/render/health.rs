@@ -68,7 +68,7 @@ pub(crate) fn empty(health: &Health) -> Option<&'static str> {
     }
     (health.n_agents == 0).then_some(
         "no agent has tried this list yet; agents do within 10 minutes of an assignment, and then every 6 hours \
-         (timing.sweep-interval of the server) while the list is enabled; to ask those that are online now: landmarkctl \
+         (timing.sweep-interval of the server) while the list is enabled and decides, not with the criterion gateway; to ask those that are online now: landmarkctl \
          servers health --refresh",
     )
 }

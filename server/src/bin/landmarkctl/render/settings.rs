@@ -173,7 +173,7 @@ pub(crate) fn rule_words(rules: &LocationRules) -> [(&'static str, String, Strin
         (
             "recheck-interval",
             or_nothing(interval.clone()),
-            if interval.is_some() { looks_again(*server_connection) } else { String::new() },
+            if interval.is_some() { looks_again(*criterion, *server_connection) } else { String::new() },
         ),
         (
             "required-successes",
@@ -206,10 +206,10 @@ fn depends_on(criterion: Option<Criterion>) -> &'static str {
     }
 }
 
-fn looks_again(meaning: Option<ServerConnection>) -> String {
-    let when = match meaning {
-        Some(ServerConnection::SaysNothing) => "connected or not",
-        Some(ServerConnection::MeansInternal) | None => "while it is not connected",
+fn looks_again(criterion: Option<Criterion>, meaning: Option<ServerConnection>) -> String {
+    let when = match (criterion, meaning) {
+        (Some(Criterion::Gateway), _) | (_, Some(ServerConnection::SaysNothing)) => "connected or not",
+        (_, Some(ServerConnection::MeansInternal) | None) => "while it is not connected",
     };
     format!("how often an agent looks again, {when}")
 }
@@ -344,6 +344,13 @@ mod tests {
         assert!(
             rules_of(ServerConnection::MeansInternal).contains("looks again, while it is not connected)")
         );
+        let by_gateway = LocationRules {
+            criterion: Some(Criterion::Gateway),
+            server_connection: Some(ServerConnection::MeansInternal),
+            recheck_interval_seconds: Some(60),
+            ..LocationRules::default()
+        };
+        assert!(rules(&by_gateway).contains("looks again, connected or not)"));
     }
 
     #[test]

@@ -77,6 +77,12 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| FORM.to_owned())
 }
 
+/// The same for what is shown and kept in seconds.
+pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if duration.subsec_nanos() == 0 { Ok(duration) } else { Err("give whole seconds".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +136,9 @@ mod tests {
         assert!(parse_duration("soon").unwrap_err().starts_with("give a number with a unit"));
         assert!(parse_duration("1mo").unwrap_err().starts_with("months and years"));
         assert_eq!(parse_duration("-5s"), Err("it is negative".into()));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(whole_seconds("1.5s"), Err("give whole seconds".into()));
+        assert_eq!(whole_seconds("90s"), parse_duration("1m 30s"));
     }
 
     #[test]
