@@ -7,7 +7,7 @@ pub(crate) mod status;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueHint, value_parser};
 use clap_complete::Shell;
 use landmark_agent::config::{FILE_VARIABLE, Flags};
 use landmark_daemon::config::parse_override;
@@ -37,8 +37,8 @@ Examples:
   landmark-agent recheck                look again now
   landmark-agent print-default-config   every setting with its default
 
-Without root everything works in a folder of your own: add --state-dir DIR
-to each command, or set LANDMARK_AGENT_STATE_DIR.
+Without root everything works in ~/.local/state/landmark-agent. For another
+folder add --state-dir DIR to each command, or set LANDMARK_AGENT_STATE_DIR.
 
 Exit codes:
   0   done, or stopped in order
@@ -74,8 +74,8 @@ pub(crate) enum Command {
     /// Tells why: the evidence of the last decisions, with every attempt in order.
     Explain {
         /// How many decisions, the last ones (at most 64 are kept).
-        #[arg(long, short = 'n', default_value_t = 1, value_name = "N")]
-        last: usize,
+        #[arg(long, short = 'n', default_value_t = 1, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
+        last: u16,
         /// Print JSON.
         #[arg(long)]
         json: bool,

@@ -94,7 +94,7 @@ pub struct Layers {
 
 /// A `--set` that is not `KEY=VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not KEY=VALUE (such as link.idle-timeout=5s)")]
+#[error("{text:?} is not KEY=VALUE (such as log.format=json)")]
 pub struct InvalidOverride {
     text: String,
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::cli::status::pretty;
 
 /// The evidence of the last evaluations, oldest first.
-pub(crate) async fn explain(config: &Config, last: usize, json: bool) -> anyhow::Result<String> {
-    let answer = ask(&config.control_socket, Ask::Explain { last: last.max(1) }).await;
+pub(crate) async fn explain(config: &Config, last: u16, json: bool) -> anyhow::Result<String> {
+    let answer = ask(&config.control_socket, Ask::Explain { last: last.into() }).await;
     let answer = match answer {
         Err(AskError::NotRunning) => {
             return answer.map(|_| String::new()).context("evidence is kept by the running agent only");

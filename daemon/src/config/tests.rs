@@ -489,7 +489,7 @@ fn an_override_is_a_key_and_a_value() {
     for text in ["a", "=b", ""] {
         assert_eq!(
             parse_override(text).unwrap_err().to_string(),
-            format!("{text:?} is not KEY=VALUE (such as link.idle-timeout=5s)")
+            format!("{text:?} is not KEY=VALUE (such as log.format=json)")
         );
     }
 }
