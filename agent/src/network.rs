@@ -28,6 +28,7 @@
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+pub(crate) mod file;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg_attr(
