@@ -32,7 +32,8 @@ const ALL_ADDRESSES_AFTER: Duration = Duration::from_secs(1);
 /// all its controllers; whoever can reach the domain reaches one of sixteen.
 const MAX_ADDRESSES: usize = 16;
 
-/// For the kernel's word on the way out: usually a fraction of a millisecond, longer while its tables are locked.
+/// For the kernel's word on the way out: usually a fraction of a millisecond, longer while its tables are locked. An attempt
+/// may last so much longer than its own time; the last one of a list still ends within the 5 s of an evaluation.
 const WAY_OUT_LIMIT: Duration = Duration::from_millis(200);
 
 /// What is wanted of the addresses of one host.
@@ -86,17 +87,21 @@ impl Errand {
         }
     }
 
-    /// Tries one address until the deadline.
+    /// Tries one address until the deadline, and asks which way an answer came.
     async fn one(&self, address: SocketAddr, deadline: Instant) -> Ended {
-        let mut is_connected = false;
-        timeout_at(deadline, self.reach(address, &mut is_connected)).await.unwrap_or_else(|_elapsed| {
-            let tls_error = is_connected.then(|| "connected, but no handshake in time".to_owned());
+        let mut near = None;
+        let ended = timeout_at(deadline, self.reach(address, &mut near)).await.unwrap_or_else(|_elapsed| {
+            let tls_error = near.map(|_| "connected, but no handshake in time".to_owned());
             Ended { address: Some(address.ip()), tls_error, ..Ended::with(Outcome::Timeout) }
-        })
+        });
+        let Some(local) = near.filter(|_| ended.outcome == Outcome::Answered) else { return ended };
+        // What answered has answered, however long the kernel takes to say which way.
+        let way_out = timeout(WAY_OUT_LIMIT, self.network.egress(local, address)).await;
+        Ended { interface: way_out.unwrap_or_default(), ..ended }
     }
 
-    /// Connects, shakes hands if that is wanted, and closes.
-    async fn reach(&self, address: SocketAddr, is_connected: &mut bool) -> Ended {
+    /// Connects, shakes hands if that is wanted, and closes. `near` is the near end of a connection, once there is one.
+    async fn reach(&self, address: SocketAddr, near: &mut Option<SocketAddr>) -> Ended {
         let ended = Ended { address: Some(address.ip()), ..Ended::with(Outcome::Answered) };
         let connected = connect(address).await;
         let (stream, local) = match connected.and_then(|stream| Ok((stream.local_addr()?, stream))) {
@@ -115,24 +120,15 @@ impl Errand {
                 return Ended { outcome: outcome_of(&error), os_error: error.raw_os_error(), ..ended };
             }
         };
+        *near = Some(local);
         let ended = Ended { local_address: Some(local.ip()), ..ended };
-        let ended = match &self.tls {
+        match &self.tls {
             // The drop sends a FIN and nothing else.
             None => {
                 drop(stream);
                 ended
             }
-            Some(wanted) => {
-                *is_connected = true;
-                wanted.shake_hands(stream, address.ip(), ended).await
-            }
-        };
-        if ended.outcome == Outcome::Answered {
-            // What answered has answered, however long the kernel takes to say which way.
-            let way_out = timeout(WAY_OUT_LIMIT, self.network.egress(local, address)).await;
-            Ended { interface: way_out.unwrap_or_default(), ..ended }
-        } else {
-            ended
+            Some(wanted) => wanted.shake_hands(stream, address.ip(), ended).await,
         }
     }
 }
