@@ -28,6 +28,7 @@
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+pub(crate) mod file;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg_attr(
@@ -189,8 +190,8 @@ impl NetworkHandle {
     }
 
     /// The hardware address of a route's gateway, if it is surely the one that is there now. One that was not heard of late
-    /// may be that of a network that the machine has left: the kernel is made to ask, and waited for until it knows, has
-    /// given up, or a second has passed. May be cancelled at any time.
+    /// may be that of a network that the machine has left: the kernel is made to ask, and waited for until it knows or has
+    /// given up, for 3.4 s at most. May be cancelled at any time.
     pub async fn confirm(&self, route: &DefaultRoute) -> Option<MacAddress> {
         system::confirm(route).await
     }

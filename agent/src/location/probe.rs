@@ -1,7 +1,8 @@
 //! One attempt: resolves if need be, connects, shakes hands if the entry has pins, closes at once, and says how it ended.
 //! Not one byte is sent but those of a handshake.
 //!
-//! The time-out covers all of it together. It must not know why an attempt is made, nor what follows from it.
+//! The time-out covers all of it together, but not the kernel's word on which way an answer came. It must not know why an
+//! attempt is made, nor what follows from it.
 
 pub(crate) mod address;
 mod connect;

@@ -9,8 +9,9 @@
 //! A name is first looked for in the hosts file. `localhost` and what ends in it is this machine (RFC 6761, section 6.3),
 //! and nobody is asked. Anything else goes to the name servers, one name of the search list after the other, until one
 //! has an address; both families at once. Once one has an address that this machine has a route to, the other one gets
-//! another 50 ms (RFC 8305, section 3): where IPv6 answers first and leads nowhere, IPv4 has its full time. Addresses
-//! with a route come first, IPv6 before IPv4.
+//! another 50 ms (RFC 8305, section 3): where IPv6 answers first and leads nowhere, IPv4 has its full time. So it is once
+//! IPv4 is told that there is no such name: a server that never answers for IPv6 must not keep the next name from being
+//! asked for. Addresses with a route come first, IPv6 before IPv4.
 //!
 //! All of it takes less than an attempt, so that the attempt can say what was wrong; dropping [`Lookups`] stops it at
 //! once. Nothing is kept from one evaluation to the next, for the network may be another one.
@@ -53,7 +54,7 @@ use super::race::ATTEMPT_TIMEOUT;
 
 /// Of an attempt's time, left for saying that there was no answer.
 const TO_SAY_SO: Duration = Duration::from_millis(100);
-/// What the other family gets once one has an address of use: RFC 8305, section 3.
+/// What the other family gets once one has an address of use (RFC 8305, section 3), or there is no such name.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// Where a datagram would go that is never sent: discard.
 const ANY_PORT: u16 = 9;
@@ -209,8 +210,15 @@ impl Network {
         }
         let v4 = pin!(self.one_family(name, Family::V4, deadline));
         let v6 = pin!(self.one_family(name, Family::V6, deadline));
-        let (Either::Left((first, other)) | Either::Right((first, other))) = select(v4, v6).await;
-        let enough = matches!(&first, Ok(Answer::Addresses(found)) if found.iter().any(|ip| has_route((*ip, 0).into())));
+        let ended = select(v4, v6).await;
+        let is_v4 = matches!(ended, Either::Left(_));
+        let (Either::Left((first, other)) | Either::Right((first, other))) = ended;
+        let enough = match &first {
+            Ok(Answer::Addresses(found)) => found.iter().any(|ip| has_route((*ip, 0).into())),
+            // Of IPv6 some say it wrongly, of names that have an IPv4 address: RFC 4074, section 4.2.
+            Ok(Answer::NoName) => is_v4,
+            Ok(Answer::NoAddress | Answer::NoHelp | Answer::Truncated(_)) | Err(_) => false,
+        };
         let until = if enough { deadline.min(Instant::now() + RESOLUTION_DELAY) } else { deadline };
         let other = timeout_at(until, other).await.unwrap_or(SILENCE);
         together([first, other])

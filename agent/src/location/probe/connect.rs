@@ -3,9 +3,9 @@
 //! All addresses of both families are tried (RFC 8305): the families alternate, the first address is tried at once, the
 //! next one when one fails or after a short while; the first that answers wins and the rest are dropped.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -15,7 +15,7 @@ use landmark_proto::location_rules::Tunnels;
 use landmark_proto::port::Port;
 use rustix::io::Errno;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::address::{self, Rules};
 use super::tls::Wanted;
@@ -32,7 +32,8 @@ const ALL_ADDRESSES_AFTER: Duration = Duration::from_secs(1);
 /// all its controllers; whoever can reach the domain reaches one of sixteen.
 const MAX_ADDRESSES: usize = 16;
 
-/// For the kernel's word on the way out: usually a fraction of a millisecond, longer while its tables are locked.
+/// For the kernel's word on the way out: usually a fraction of a millisecond, longer while its tables are locked. An attempt
+/// may last so much longer than its own time; the last one of a list still ends within the 5 s of an evaluation.
 const WAY_OUT_LIMIT: Duration = Duration::from_millis(200);
 
 /// What is wanted of the addresses of one host.
@@ -51,24 +52,22 @@ impl Errand {
     pub(super) async fn any_of(&self, addresses: &[SocketAddr], deadline: Instant) -> Ended {
         let may = |it: &SocketAddr| self.rules.allow(it.ip());
         let allowed: Vec<SocketAddr> = addresses.iter().copied().filter(may).collect();
-        let mut left = address::interleaved(&allowed).into_iter().take(MAX_ADDRESSES);
+        let mut left = VecDeque::from(address::interleaved(&allowed));
+        left.truncate(MAX_ADDRESSES);
         let stagger = address_stagger(left.len());
-        let is_connected = AtomicBool::new(false);
         let mut under_way = FuturesUnordered::new();
         let mut failed: Option<Ended> = None;
-        let mut tried_last = addresses.first().map(SocketAddr::ip);
         let mut next_at = Instant::now();
         loop {
-            if next_at <= Instant::now() || under_way.is_empty() {
-                if let Some(mut address) = left.next() {
-                    address.set_port(self.port.get());
-                    tried_last = Some(address.ip());
-                    under_way.push(self.one(address, &is_connected));
-                    next_at = Instant::now() + stagger;
-                } else if under_way.is_empty() {
-                    return failed
-                        .unwrap_or(Ended { address: tried_last, ..Ended::with(Outcome::LocalError) });
-                }
+            let now = Instant::now();
+            let is_first = under_way.is_empty() && failed.is_none();
+            if deadline <= now && !is_first {
+                left.clear();
+            }
+            if let Some(mut address) = left.pop_front_if(|_| next_at <= now) {
+                address.set_port(self.port.get());
+                under_way.push(self.one(address, deadline));
+                next_at = now + stagger;
             }
             tokio::select! {
                 biased;
@@ -79,21 +78,30 @@ impl Errand {
                     failed = Some(more_telling(failed, ended));
                     next_at = Instant::now();
                 }
-                () = sleep_until(deadline) => {
-                    if let Some(answered) = failed.filter(|ended| ended.outcome == Outcome::Answered) {
-                        return answered;
-                    }
-                    let connected = is_connected.load(Ordering::Relaxed);
-                    let tls_error = connected.then(|| "connected, but no handshake in time".to_owned());
-                    return Ended { address: tried_last, tls_error, ..Ended::with(Outcome::Timeout) };
+                () = sleep_until(next_at), if !left.is_empty() => {}
+                else => {
+                    let address = addresses.first().map(SocketAddr::ip);
+                    return failed.unwrap_or(Ended { address, ..Ended::with(Outcome::LocalError) });
                 }
-                () = sleep_until(next_at), if left.len() > 0 => {}
             }
         }
     }
 
-    /// Connects, shakes hands if that is wanted, and closes.
-    async fn one(&self, address: SocketAddr, is_connected: &AtomicBool) -> Ended {
+    /// Tries one address until the deadline, and asks which way an answer came.
+    async fn one(&self, address: SocketAddr, deadline: Instant) -> Ended {
+        let mut near = None;
+        let ended = timeout_at(deadline, self.reach(address, &mut near)).await.unwrap_or_else(|_elapsed| {
+            let tls_error = near.map(|_| "connected, but no handshake in time".to_owned());
+            Ended { address: Some(address.ip()), tls_error, ..Ended::with(Outcome::Timeout) }
+        });
+        let Some(local) = near.filter(|_| ended.outcome == Outcome::Answered) else { return ended };
+        // What answered has answered, however long the kernel takes to say which way.
+        let way_out = timeout(WAY_OUT_LIMIT, self.network.egress(local, address)).await;
+        Ended { interface: way_out.unwrap_or_default(), ..ended }
+    }
+
+    /// Connects, shakes hands if that is wanted, and closes. `near` is the near end of a connection, once there is one.
+    async fn reach(&self, address: SocketAddr, near: &mut Option<SocketAddr>) -> Ended {
         let ended = Ended { address: Some(address.ip()), ..Ended::with(Outcome::Answered) };
         let connected = connect(address).await;
         let (stream, local) = match connected.and_then(|stream| Ok((stream.local_addr()?, stream))) {
@@ -112,24 +120,15 @@ impl Errand {
                 return Ended { outcome: outcome_of(&error), os_error: error.raw_os_error(), ..ended };
             }
         };
+        *near = Some(local);
         let ended = Ended { local_address: Some(local.ip()), ..ended };
-        let ended = match &self.tls {
+        match &self.tls {
             // The drop sends a FIN and nothing else.
             None => {
                 drop(stream);
                 ended
             }
-            Some(wanted) => {
-                is_connected.store(true, Ordering::Relaxed);
-                wanted.shake_hands(stream, address.ip(), ended).await
-            }
-        };
-        if ended.outcome == Outcome::Answered {
-            // What answered has answered, however long the kernel takes to say which way.
-            let way_out = timeout(WAY_OUT_LIMIT, self.network.egress(local, address)).await;
-            Ended { interface: way_out.unwrap_or_default(), ..ended }
-        } else {
-            ended
+            Some(wanted) => wanted.shake_hands(stream, address.ip(), ended).await,
         }
     }
 }
@@ -151,14 +150,16 @@ fn address_stagger(n_addresses: usize) -> Duration {
     ADDRESS_STAGGER.min(ALL_ADDRESSES_AFTER / n)
 }
 
-/// Of two vain attempts the one that says more about the place: a refusal comes from a machine that is there; silence may
-/// come from one; the rest never got that far. Of equals the later one.
+/// Of two vain attempts the one that says more about the place: a connection on which nothing follows comes from a machine
+/// that is there and listens; a refusal from one that is there; silence may come from one; the rest never got that far. Of
+/// equals the later one.
 fn more_telling(earlier: Option<Ended>, later: Ended) -> Ended {
     let weight = |ended: &Ended| match ended.outcome {
         // In a way that does not count.
-        Outcome::Answered => 6,
-        Outcome::PinMismatch => 5,
-        Outcome::TlsFailed => 4,
+        Outcome::Answered => 7,
+        Outcome::PinMismatch => 6,
+        Outcome::TlsFailed => 5,
+        Outcome::Timeout if ended.tls_error.is_some() => 4,
         Outcome::Refused => 3,
         Outcome::Timeout => 2,
         Outcome::Unreachable => 1,

@@ -2,7 +2,10 @@
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::pin::pin;
+use std::sync::{Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use landmark_proto::location_rules::Tunnels;
 use landmark_proto::network::Interface;
@@ -11,6 +14,9 @@ use landmark_proto::port::Ports;
 use landmark_proto::reference_server::{Probe, ReferenceServer, ReferenceServerList};
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
+use tokio::io::AsyncReadExt as _;
+use tokio::task::{spawn_blocking, yield_now};
+use tokio::time::advance;
 
 use super::*;
 
@@ -202,14 +208,14 @@ async fn what_the_resolver_says_is_the_outcome() {
 
 #[tokio::test]
 async fn a_silent_resolver_costs_its_entry_the_timeout_and_no_other_entry_anything() {
-    let (release_tx, release_rx) = std::sync::mpsc::channel::<()>();
-    let release_rx = std::sync::Mutex::new(release_rx);
+    let (release_tx, release_rx) = mpsc::channel::<()>();
+    let release_rx = Mutex::new(release_rx);
     let prober = names(LOOPBACK, move |_| {
         let _over = release_rx.lock().unwrap().recv();
         Err(ResolveError::NotFound)
     });
     let (_listener, port) = listener(V4);
-    let mut by_name = std::pin::pin!(attempt(&prober, "db", port));
+    let mut by_name = pin!(attempt(&prober, "db", port));
     tokio::select! {
         biased;
         ended = &mut by_name => panic!("{ended:?}"),
@@ -225,4 +231,43 @@ async fn localhost_is_resolved_by_the_system() {
     let ended = attempt(&Prober::new(Resolver::system(), LOOPBACK, network()), "localhost", port).await;
     assert_eq!((ended.outcome, ended.address), (Outcome::Answered, Some(V4)));
     assert!(ended.n_addresses >= 1);
+}
+
+/// The kernel is asked on the only thread for it, which is held. As long as it is, time passes only where the test says so.
+#[test]
+fn an_answer_counts_though_the_attempt_is_over_before_the_kernel_says_which_way() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().start_paused(true).max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (release_tx, release_rx) = mpsc::channel::<()>();
+        let held = spawn_blocking(move || release_rx.recv().unwrap());
+        let (resolve_tx, resolve_rx) = mpsc::channel::<()>();
+        let resolve_rx = Mutex::new(resolve_rx);
+        let prober = names(LOOPBACK, move |_| {
+            resolve_rx.lock().unwrap().recv().unwrap();
+            Ok(vec![SocketAddr::from((V4, 0))])
+        });
+        let listener = tokio::net::TcpListener::bind((V4, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut attempt = pin!(attempt(&prober, "db", port));
+        assert_eq!((&mut attempt).now_or_never(), None, "begun");
+        advance(ATTEMPT_TIMEOUT - Duration::from_millis(100)).await;
+        resolve_tx.send(()).unwrap();
+        let closed = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await.unwrap();
+        };
+        tokio::select! {
+            biased;
+            ended = &mut attempt => panic!("{ended:?}"),
+            () = closed => {}
+        }
+        advance(Duration::from_millis(150)).await;
+        yield_now().await;
+        assert_eq!((&mut attempt).now_or_never(), None, "the kernel has not said yet");
+        release_tx.send(()).unwrap();
+        let ended = attempt.await;
+        assert_eq!((ended.outcome, ended.interface), (Outcome::Answered, Some(loopback())));
+        held.await.unwrap();
+    });
 }

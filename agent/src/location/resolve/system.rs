@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use super::hosts::Hosts;
 use super::resolv_conf::ResolvConf;
+use crate::network::file::open_file;
 use crate::platform;
 
 /// Bytes of a file that are read: ten thousand names, or what the agent can afford to keep.
@@ -118,7 +119,7 @@ impl<T: Default> Followed<T> {
 
     /// The text, and the stamp by which a change of it will be noticed.
     fn changed(&self) -> io::Result<Option<(Option<Stamp>, String)>> {
-        let mut file = File::open(&self.path)?;
+        let mut file = open_file(&self.path)?;
         let stamp = Stamp::of(&file)?;
         if self.stamp == Some(stamp) {
             return Ok(None);

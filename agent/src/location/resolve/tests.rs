@@ -243,6 +243,30 @@ async fn a_family_that_nobody_answers_for_does_not_keep_the_other_from_being_use
 }
 
 #[tokio::test]
+async fn a_family_that_nobody_answers_for_does_not_keep_the_next_candidate_from_being_asked() {
+    let machine = Machine::with(vec![server(|asked, _| match asked.name.as_str() {
+        _ if asked.is_v6 => Reply::Silence,
+        "db." => at(1),
+        _ => Reply::Code(ResponseCode::NXDomain),
+    })])
+    .await;
+    assert_eq!(machine.resolve("db").await, Ok(vec![v4(1)]));
+}
+
+/// Some servers say of IPv6 that the name does not exist, though it has an IPv4 address (RFC 4074, section 4.2).
+#[tokio::test]
+async fn that_there_is_no_name_for_ipv6_leaves_ipv4_its_full_time() {
+    // The first question for IPv4 is lost: the answer comes long after the 50 ms.
+    let machine = Machine::with(vec![server(|asked, n| match asked.is_v6 {
+        true => Reply::Code(ResponseCode::NXDomain),
+        false if n == 0 => Reply::Silence,
+        false => at(1),
+    })])
+    .await;
+    assert_eq!(machine.resolve("db.lab").await, Ok(vec![v4(1)]));
+}
+
+#[tokio::test]
 async fn where_one_family_leads_nowhere_the_other_has_its_full_time() {
     // The first question for IPv4 is lost: the answer comes long after the 50 ms.
     let machine = Machine::with(vec![server(|asked, n| match asked.is_v6 {

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -15,11 +15,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::readable::Readable;
+use crate::network::file::open_file;
 
 /// Symlinks that are followed from a file; the kernel follows 40, a resolver's configuration has one or two.
 const MAX_LINKS: usize = 8;
@@ -187,14 +187,8 @@ fn spots(paths: &[PathBuf]) -> Vec<Spot> {
 
 /// What is in a file now.
 fn content(path: &Path) -> Option<Content> {
-    // A pipe in its place must not keep anyone waiting.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
     let mut digest = Sha256::new();
-    let mut rest = file.take(MAX_BYTES);
+    let mut rest = open_file(path).ok()?.take(MAX_BYTES);
     let mut buffer = [0; 8192];
     loop {
         match rest.read(&mut buffer).ok()? {

@@ -145,3 +145,34 @@ async fn of_several_addresses_one_with_the_right_key_is_enough() {
     assert_eq!((ended.outcome, ended.address), (Outcome::Answered, Some([127, 0, 0, 2].into())));
     served.into_iter().for_each(|served| served.join().unwrap());
 }
+
+#[tokio::test]
+async fn a_silent_address_hides_neither_that_another_has_the_wrong_key_nor_which_key() {
+    let other = Ipv4Addr::new(127, 0, 0, 2);
+    let silent = silent(other.into());
+    let (pin, config) = identity();
+    let spoof = TcpListener::bind((V4, silent.port)).unwrap();
+    let served = thread::spawn(move || {
+        let (mut socket, _) = spoof.accept().unwrap();
+        let mut connection = ServerConnection::new(config).unwrap();
+        let _ended = rustls::Stream::new(&mut connection, &mut socket).read_to_end(&mut Vec::new());
+    });
+    let found = vec![SocketAddr::from((V4, 0)), SocketAddr::from((other, 0))];
+    let prober = names(LOOPBACK, move |_| Ok(found.clone()));
+    let ended = attempt_as(&prober, "intranet", silent.port, pinned(&[SpkiPin::of(b"ours")])).await;
+    assert_eq!((ended.outcome, ended.address), (Outcome::PinMismatch, Some(V4)));
+    assert_eq!(ended.certificate.unwrap().pin, pin, "what the spoof showed");
+    served.join().unwrap();
+}
+
+#[tokio::test]
+async fn of_silent_addresses_the_one_that_was_connected_to_is_named() {
+    let other = Ipv4Addr::new(127, 0, 0, 2);
+    let silent = silent(other.into());
+    let _listener = TcpListener::bind((V4, silent.port)).unwrap();
+    let found = vec![SocketAddr::from((V4, 0)), SocketAddr::from((other, 0))];
+    let prober = names(LOOPBACK, move |_| Ok(found.clone()));
+    let ended = attempt_as(&prober, "intranet", silent.port, pinned(&[SpkiPin::of(b"ours")])).await;
+    assert_eq!((ended.outcome, ended.address), (Outcome::Timeout, Some(V4)));
+    assert_eq!(ended.tls_error.as_deref(), Some("connected, but no handshake in time"));
+}

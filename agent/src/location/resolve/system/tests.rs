@@ -1,7 +1,10 @@
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 
 use landmark_daemon::durable;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 
 use super::*;
@@ -52,6 +55,25 @@ fn a_file_that_is_gone_or_broken_leaves_what_was_read_before() {
     write(&hosts, "10.0.0.4 db");
     let known = system.known();
     assert_eq!((servers(&known), db(&known)), (vec!["10.0.0.3".to_owned()], vec!["10.0.0.4".to_owned()]));
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = paths(&folder);
+    for path in [&paths.resolv_conf, &paths.hosts] {
+        mkfifoat(CWD, path, Mode::RUSR).unwrap();
+    }
+    let hosts = paths.hosts.clone();
+    let system = Arc::new(System::new(paths));
+    let (known_tx, known_rx) = mpsc::channel();
+    let asked = Arc::clone(&system);
+    // On a thread, for which no test waits.
+    thread::spawn(move || known_tx.send(asked.known()));
+    let known = known_rx.recv_timeout(Duration::from_secs(10)).expect("nobody writes into the pipe");
+    assert_eq!((servers(&known), db(&known)), (vec!["127.0.0.1".to_owned()], Vec::new()));
+    write(&hosts, "10.0.0.2 db");
+    assert_eq!(db(&system.known()), ["10.0.0.2"]);
 }
 
 #[test]

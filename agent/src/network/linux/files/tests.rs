@@ -1,7 +1,9 @@
+use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::pin::pin;
 use std::time::Duration;
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -147,7 +149,7 @@ async fn a_pipe_or_a_loop_of_symlinks_keeps_nobody_waiting() {
         symlink("resolv.conf", etc.join("resolv.conf")).unwrap();
     });
     fs::remove_file(etc.path("resolv.conf")).unwrap();
-    rustix::fs::mkfifoat(rustix::fs::CWD, etc.path("resolv.conf"), Mode::RUSR).unwrap();
+    mkfifoat(CWD, etc.path("resolv.conf"), Mode::RUSR).unwrap();
     assert!(!etc.is_changed().await, "neither can be read");
     write(&etc.path("new"), "a");
     fs::rename(etc.path("new"), etc.path("resolv.conf")).unwrap();
