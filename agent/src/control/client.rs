@@ -12,8 +12,10 @@ use tokio::time::timeout;
 use super::socket::connect;
 use super::{Answer, Ask, Request, Response, VERSION};
 
-/// An evaluation of the longest list takes 50 s; everything else milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
+/// What is known is told within milliseconds, by an agent that runs at all.
+const LIMIT: Duration = Duration::from_secs(10);
+/// An evaluation takes 5 s at most, and may wait for another.
+const LOOK_LIMIT: Duration = Duration::from_secs(20);
 /// 64 pieces of evidence of long lists.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -94,6 +96,7 @@ impl Asking {
 /// # Errors
 /// The agent does not run, cannot be asked, or does not answer.
 pub async fn ask(socket: &Path, ask: Ask) -> Result<Answer, AskError> {
+    let limit = if ask == Ask::Recheck { LOOK_LIMIT } else { LIMIT };
     let mut asking = Asking::begin(socket, ask).await?;
-    timeout(LIMIT, asking.next()).await.map_err(|_| AskError::Silent)??.ok_or(AskError::Silent)
+    timeout(limit, asking.next()).await.map_err(|_| AskError::Silent)??.ok_or(AskError::Silent)
 }
