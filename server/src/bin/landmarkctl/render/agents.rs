@@ -26,7 +26,7 @@ pub(crate) fn table(rows: &[Agent], names: &Names, paper: &Paper) -> Table {
         table.row(vec![
             Cell::new(names.of(&agent.host_name, &agent.agent_id)),
             connection(agent, paper),
-            location(agent.location),
+            present_location(agent),
             Cell::optional(agent.basis.as_ref()),
             Cell::new(agent.location_since.map_or_else(|| NOTHING.to_owned(), |since| paper.age(since))),
             Cell::optional(agent.held_revision),
@@ -52,6 +52,20 @@ fn connection(agent: &Agent, paper: &Paper) -> Cell {
 /// "since 3 min" instead of "since 3 min ago".
 fn gone(age: &str) -> &str {
     age.strip_suffix(" ago").unwrap_or(age)
+}
+
+/// Of an agent that is away only the last word is known.
+fn present_location(agent: &Agent) -> Cell {
+    match agent.location {
+        Some(word @ (Location::Internal | Location::External)) if is_away(agent) => {
+            Cell::toned(format!("was {word}"), Tone::Faint)
+        }
+        word => location(word),
+    }
+}
+
+fn is_away(agent: &Agent) -> bool {
+    agent.connection == Some(Connection::Offline)
 }
 
 fn location(location: Option<Location>) -> Cell {
@@ -108,7 +122,10 @@ pub(crate) fn sheet(detail: &AgentDetail, paper: &Paper) -> String {
         ("warning", agent.cloned.then(|| CLONED.to_owned())),
         ("connection", with_since(agent.connection.map(|word| word.to_string()), agent.connection_since)),
         ("address", peer_address.clone()),
-        ("location", with_since(agent.location.map(|word| word.to_string()), agent.location_since)),
+        (
+            if is_away(agent) { "last location" } else { "location" },
+            with_since(agent.location.map(|word| word.to_string()), agent.location_since),
+        ),
         ("reason", agent.basis.as_ref().map(ToString::to_string)),
         (
             "flapping",

@@ -62,9 +62,9 @@ fn the_table_says_where_each_agent_is_and_why() {
     let rows = [agent("web-1").into(), away().into()];
     let paper = Paper::for_tests(None);
     insta::assert_snapshot!(table(&rows, &Names::default(), &paper).render(&paper), @r"
-    NAME      CONNECTION         LOCATION  REASON                            SINCE      HOLDS  ASSIGNMENT       POLICY
-    web-1     online             internal  management server                 3 min ago      7  current          observed
-    laptop-3  offline since 3 h  internal  reference server 2: 10.1.1.5:443  3 min ago      –  behind, cloned?  –
+    NAME      CONNECTION         LOCATION      REASON                            SINCE      HOLDS  ASSIGNMENT       POLICY
+    web-1     online             internal      management server                 3 min ago      7  current          observed
+    laptop-3  offline since 3 h  was internal  reference server 2: 10.1.1.5:443  3 min ago      –  behind, cloned?  –
     ");
 }
 
