@@ -8,13 +8,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use landmark_tests::lab::{LOCKS, Lab, Listener, Site, server_address};
 use landmark_tests::place::Place;
-use landmark_tests::scratch::test;
+use landmark_tests::process::Process;
+use landmark_tests::scratch::{Scratch, test};
 use landmark_tests::wait::{LIMIT, wait_until};
 
 const PORT: u16 = 7000;
 
 fn office_server() -> SocketAddr {
     SocketAddr::from((server_address(11), PORT))
+}
+
+/// A program that stays in a namespace, once it is there: `ip` is started before it enters.
+async fn sleeper(scratch: &Scratch, place: &Place) -> Result<Process> {
+    let mut command = place.command("sleep");
+    command.arg("1000");
+    let process = Process::start("sleeper", command, &scratch.log("sleeper"))?;
+    let (name, pid) = (place.name().unwrap_or_default(), process.pid().to_string());
+    wait_until("the sleeper is in its namespace", LIMIT, async || {
+        let listed = Command::new("ip").args(["netns", "pids", name]).output()?;
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        ensure!(listed.lines().any(|line| line.trim() == pid), "{pid} is not among {listed:?}");
+        Ok(())
+    })
+    .await?;
+    Ok(process)
 }
 
 #[tokio::test]
@@ -81,9 +98,9 @@ async fn several_stand_side_by_side_and_leave_nothing_behind() -> Result<()> {
         laptop.plug(Site::Office)?;
         ensure!(laptop.place().connect(office_server()).await.is_err(), "one office is not the other");
         // Who is still in it when it is torn down is ended.
-        let mut sleeper = laptop.place().command("sleep").arg("1000").spawn()?;
+        let mut sleeper = sleeper(scratch, &laptop.place()).await?;
         drop(other);
-        ensure!(!sleeper.wait()?.success());
+        ensure!(!sleeper.wait(LIMIT).await?.success());
         drop(one);
         let left = String::from_utf8(Command::new("ip").args(["netns", "list"]).output()?.stdout)?;
         ensure!(!names.iter().any(|name| left.contains(name.as_str())), "{left}");
@@ -101,10 +118,10 @@ async fn what_a_killed_process_has_left_is_removed() -> Result<()> {
         let lock = tempfile::Builder::new().prefix("lm-").rand_bytes(5).tempfile_in(LOCKS)?;
         let dead = format!("{}-office", lock.path().file_name().unwrap_or_default().to_string_lossy());
         ensure!(Command::new("ip").args(["netns", "add", &dead]).status()?.success());
-        let mut sleeper = Place::namespace(&dead).command("sleep").arg("1000").spawn()?;
+        let mut sleeper = sleeper(scratch, &Place::namespace(&dead)).await?;
         // Another test may sweep at any time.
         let swept = Lab::build(scratch)?;
-        ensure!(!sleeper.wait()?.success());
+        ensure!(!sleeper.wait(LIMIT).await?.success());
         let left = String::from_utf8(Command::new("ip").args(["netns", "list"]).output()?.stdout)?;
         ensure!(!left.contains(&dead), "{left}");
         ensure!(left.contains(living.internet().name()), "{left}");
