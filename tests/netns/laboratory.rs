@@ -1,12 +1,14 @@
 //! The laboratory itself: what the other tests rely on.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use landmark_tests::lab::{LOCKS, Lab, Listener, Site, server_address};
+use landmark_tests::lab::{GATE, LOCKS, Lab, Listener, Site, server_address};
 use landmark_tests::place::Place;
 use landmark_tests::process::Process;
 use landmark_tests::scratch::{Scratch, test};
@@ -114,16 +116,25 @@ async fn what_a_killed_process_has_left_is_removed() -> Result<()> {
     test(async |scratch| {
         // Made first, so that it is known to be allowed here.
         let Some(living) = Lab::build(scratch)? else { return Ok(()) };
-        // A lock that nobody holds, a namespace of that name, and a program in it.
+        // A lock, a namespace of that name, and a program in it. Held until all of it is there: another test's sweep would
+        // remove the lock alone. The lock stays if this test fails, so that a later sweep removes the rest.
+        let gate = File::create(Path::new(LOCKS).join(GATE))?;
+        gate.lock()?;
         let lock = tempfile::Builder::new().prefix("lm-").rand_bytes(5).tempfile_in(LOCKS)?;
-        let dead = format!("{}-office", lock.path().file_name().unwrap_or_default().to_string_lossy());
+        lock.as_file().lock()?;
+        gate.unlock()?;
+        let (lock, path) = lock.keep()?;
+        let dead = format!("{}-office", path.file_name().unwrap_or_default().to_string_lossy());
         ensure!(Command::new("ip").args(["netns", "add", &dead]).status()?.success());
         let mut sleeper = sleeper(scratch, &Place::namespace(&dead)).await?;
+        // Now nobody holds it.
+        lock.unlock()?;
         // Another test may sweep at any time.
         let swept = Lab::build(scratch)?;
         ensure!(!sleeper.wait(LIMIT).await?.success());
         let left = String::from_utf8(Command::new("ip").args(["netns", "list"]).output()?.stdout)?;
         ensure!(!left.contains(&dead), "{left}");
+        ensure!(!path.exists(), "{} is left", path.display());
         ensure!(left.contains(living.internet().name()), "{left}");
         drop(swept);
         Ok(())
