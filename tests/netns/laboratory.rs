@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use landmark_tests::lab::{GATE, LOCKS, Lab, Listener, Site, server_address};
+use anyhow::{Context as _, Result, ensure};
+use landmark_tests::lab::{GATE, LOCKS, Lab, Listener, Namespace, Site, server_address};
 use landmark_tests::place::Place;
 use landmark_tests::process::Process;
 use landmark_tests::scratch::{Scratch, test};
@@ -69,20 +70,41 @@ async fn nothing_leaves_it() -> Result<()> {
     test(async |scratch| {
         let Some(lab) = Lab::build(scratch)? else { return Ok(()) };
         let mut laptop = lab.laptop("laptop")?;
-        let mut links = HashSet::new();
         for site in Site::ALL {
             laptop.plug(site)?;
-            links.extend(lab.router(site).ask(&["-o", "link"])?.lines().map(str::to_owned));
-            let public = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 80), 7));
-            ensure!(laptop.place().connect(public).await.is_err(), "{site:?}");
+            for namespace in [lab.router(site), lab.internet(), laptop.namespace()] {
+                ensure_links_stay_within(&lab, namespace)?;
+            }
         }
-        // Every link of every router ends in another namespace of the laboratory: `ip` names it.
-        let mut ends = links.iter().filter(|link| link.contains("veth") || link.contains('@'));
-        let lab_name = lab.internet().name().trim_end_matches("internet").to_owned();
-        ensure!(ends.all(|link| link.contains(&format!("link-netns {lab_name}"))), "{links:?}");
+        // All of them lead to the internet, and there it ends.
+        for family in ["-4", "-6"] {
+            let routes = lab.internet().ask(&[family, "route", "show", "default"])?;
+            ensure!(routes.is_empty(), "{routes}");
+        }
+        let public = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 80), 7));
+        let error = lab.internet().place().connect(public).await.err().context("someone answers")?;
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        ensure!(kind == Some(io::ErrorKind::NetworkUnreachable), "{error:#}");
         Ok(())
     })
     .await
+}
+
+/// Every link of a namespace is its loopback, a bridge, or ends in another namespace of the laboratory: `ip` names it.
+fn ensure_links_stay_within(lab: &Lab, namespace: &Namespace) -> Result<()> {
+    let of_lab = lab.internet().name().trim_end_matches("internet");
+    let links = namespace.ask(&["-o", "-d", "link"])?;
+    let mut n_ends = 0;
+    for link in links.lines() {
+        if link.contains(" link/loopback ") || link.contains(" bridge forward_delay ") {
+            continue;
+        }
+        let stays = link.contains(&format!(" link-netns {of_lab}"));
+        ensure!(stays, "a link of {} leaves the laboratory: {link}", namespace.name());
+        n_ends += 1;
+    }
+    ensure!(n_ends > 0, "{} has no link: {links}", namespace.name());
+    Ok(())
 }
 
 #[tokio::test]
@@ -173,7 +195,7 @@ async fn a_process_that_runs_sees_the_resolver_change() -> Result<()> {
         let shell = shell.args(["-c", script]).stdin(std::process::Stdio::piped());
         let mut shell = shell.stdout(std::process::Stdio::piped()).spawn()?;
         let (mut input, output) = (shell.stdin.take(), shell.stdout.take());
-        let mut answers = std::io::BufReader::new(output.ok_or_else(|| anyhow::anyhow!("no output"))?);
+        let mut answers = io::BufReader::new(output.ok_or_else(|| anyhow::anyhow!("no output"))?);
         for site in [Site::Office, Site::Home, Site::OfficeV6, Site::Cafe] {
             use std::io::{BufRead as _, Write as _};
             laptop.plug(site)?;
