@@ -16,6 +16,11 @@ async fn kept(ctl: &Ctl, agent: &str) -> Result<Vec<Value>> {
     Ok(kept)
 }
 
+/// The number of an evaluation.
+fn number(evaluation: &Value) -> Option<u64> {
+    evaluation["evaluation"].as_u64()
+}
+
 /// All that the agent itself still tells, oldest first.
 async fn told(agent: &Agent) -> Result<Vec<Value>> {
     let mut answer = agent.run(&["explain", "--last", "64", "--json"]).await?.success()?.json()?;
@@ -105,6 +110,7 @@ async fn a_server_that_is_killed_loses_no_evidence() -> Result<()> {
         let id = agent.id().await?;
         for _ in 0..4 {
             agent.wait_until_online(&ctl).await?;
+            let until = told(&agent).await?.last().and_then(number);
             ctl.ok(&["agents", "recheck", &id]).await?;
             // On its way, in the memory of the server, or acknowledged: any moment may be the worst one.
             tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(0..400))).await;
@@ -116,8 +122,21 @@ async fn a_server_that_is_killed_loses_no_evidence() -> Result<()> {
             // What was told by the server is what it had committed; newer ones may have taken the place of the oldest.
             let newest = before.len().saturating_sub(4);
             ensure!(before.iter().skip(newest).all(|it| is_there(&it)), "{before:?} became {after:?}");
+            // What had been acknowledged is not sent again: it is there, or never will be. Three or so come in a round, and
+            // the server keeps eight.
+            agent.wait_until_online(&ctl).await?;
+            wait_until("the server has all that it asked for in this round", LIMIT, async || {
+                let told = told(&agent).await?;
+                let kept = kept(&ctl, &id).await?;
+                let of_round = told.iter().filter(|it| number(it) > until && is_asked_by_server(it));
+                for asked in of_round {
+                    let is_kept = kept.iter().any(|record| record["evidence"] == *asked);
+                    ensure!(is_kept, "{asked} is not among {kept:?}");
+                }
+                Ok(())
+            })
+            .await?;
         }
-        agent.wait_until_online(&ctl).await?;
         wait_until("the server has the last that the agent was asked for", LIMIT, async || {
             let told = told(&agent).await?;
             let wanted: Vec<&Value> = told.iter().filter(|it| is_asked_by_server(it)).collect();

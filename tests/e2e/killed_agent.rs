@@ -26,7 +26,7 @@ async fn an_agent_that_is_killed_during_assigns_never_goes_back() -> Result<()> 
             // Before, while and after it is written.
             tokio::time::sleep(Duration::from_micros(rand::random_range(0..40_000))).await;
             seen = seen.max(facts::held_revision(&ctl.agent(&id).await?).unwrap_or(0));
-            agent.kill().await?;
+            agent.kill_at_once().await?;
 
             agent.start().await?;
             let held = facts::held_revision(&agent.status().await?).unwrap_or(0);

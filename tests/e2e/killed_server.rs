@@ -28,8 +28,8 @@ async fn what_was_acknowledged_survives_a_server_that_is_killed_again_and_again(
             Agent::started(scratch, "agent-2", &server).await?,
         ];
         let ctl = server.ctl();
-        let n_acknowledged = Arc::new(AtomicUsize::new(0));
-        let new = |n| Administrator::new(&format!("admin{n}"), &ctl, Arc::clone(&n_acknowledged));
+        let (n_acknowledged, n_assigned) = (Arc::default(), Arc::default());
+        let new = |n| Administrator::new(&format!("admin{n}"), &ctl, [&n_acknowledged, &n_assigned]);
         let mut administrators: Vec<Administrator> = (0..N_ADMINISTRATORS).map(new).collect();
 
         let mut newest = 0;
@@ -44,6 +44,7 @@ async fn what_was_acknowledged_survives_a_server_that_is_killed_again_and_again(
             wait_until("edits are acknowledged", LIMIT, async || {
                 let n = n_acknowledged.load(Ordering::Relaxed);
                 ensure!(n >= 5 * kill, "{n} before kill {kill}");
+                ensure!(n_assigned.load(Ordering::Relaxed) > 0, "no assignment before kill {kill}");
                 Ok(())
             })
             .await?;
@@ -82,6 +83,8 @@ struct Administrator {
     n_hosts: usize,
     /// Of all administrators together.
     n_acknowledged: Arc<AtomicUsize>,
+    /// As many of them as are assignments: where edits come in between, there are none for a while.
+    n_assigned: Arc<AtomicUsize>,
     hosts: BTreeMap<String, Presence>,
     assigned: Vec<Assigned>,
 }
@@ -104,12 +107,13 @@ struct Assigned {
 }
 
 impl Administrator {
-    fn new(name: &str, ctl: &Ctl, n_acknowledged: Arc<AtomicUsize>) -> Self {
+    fn new(name: &str, ctl: &Ctl, [n_acknowledged, n_assigned]: [&Arc<AtomicUsize>; 2]) -> Self {
         Self {
             name: name.to_owned(),
             ctl: ctl.clone(),
             n_hosts: 0,
-            n_acknowledged,
+            n_acknowledged: Arc::clone(n_acknowledged),
+            n_assigned: Arc::clone(n_assigned),
             hosts: BTreeMap::new(),
             assigned: Vec::new(),
         }
@@ -171,6 +175,7 @@ impl Administrator {
                 // A draft that was in force already makes no assignment, and the present one has another's note.
                 if answer["created"] == true {
                     self.n_acknowledged.fetch_add(1, Ordering::Relaxed);
+                    self.n_assigned.fetch_add(1, Ordering::Relaxed);
                     let assignment = &answer["assignment"];
                     self.assigned.push(Assigned {
                         revision: assignment["revision"].as_u64().context("no revision")?,

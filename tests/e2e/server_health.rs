@@ -1,14 +1,18 @@
 //! The reference servers, as the fleet sees them: who answers whom, and what happens without one.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
 use landmark_tests::fleet::{Agent, Ctl, Server, facts};
 use landmark_tests::reference::recorder::{End, Recorder};
 use landmark_tests::scratch::test;
 use landmark_tests::wait::{LIMIT, wait_until};
 use serde_json::{Value, json};
+
+/// Of a sweep: several times what agents take to come back to a server.
+const OLD: SignedDuration = SignedDuration::from_secs(3);
 
 /// The health once it rests on so many sweeps.
 async fn health_of(ctl: &Ctl, n_agents: u64) -> Result<Value> {
@@ -18,6 +22,11 @@ async fn health_of(ctl: &Ctl, n_agents: u64) -> Result<Value> {
         Ok(health)
     })
     .await
+}
+
+/// When the last sweep ended.
+fn newest_sweep_at(health: &Value) -> Result<Timestamp> {
+    Ok(health["newest_sweep_at"].as_str().with_context(|| format!("no sweep in {health}"))?.parse()?)
 }
 
 #[tokio::test]
@@ -43,9 +52,11 @@ async fn a_dead_server_shows_and_so_does_the_one_on_which_all_depend() -> Result
         ctl.assign().await?;
         ensure!(alive.visits().is_empty(), "connected agents have no reason to look");
 
+        let began = Instant::now();
         let asked = ctl.ok(&["servers", "health", "--refresh"]).await?;
         ensure!(asked["asked"]["n_asked"] == 2, "{asked}");
         let health = health_of(&ctl, 2).await?;
+        let told_within = began.elapsed();
         let [first, second] = health["servers"].as_array().context("no servers")?.as_slice() else {
             anyhow::bail!("{health}")
         };
@@ -72,14 +83,23 @@ async fn a_dead_server_shows_and_so_does_the_one_on_which_all_depend() -> Result
         }
 
         // A server that forgot it is told again, with the age of what was seen.
-        let known: String = serde_json::from_value(health["newest_sweep_at"].clone())?;
+        let known = newest_sweep_at(&health)?;
         server.kill().await?;
+        // Older than it takes to be told again, so that a sweep which is taken for new is found out.
+        wait_until("what was seen is old", LIMIT, async || {
+            let age = Timestamp::now().duration_since(known);
+            ensure!(age > OLD, "{age}");
+            Ok(())
+        })
+        .await?;
+        let began = Instant::now();
         server.start().await?;
         let again = health_of(&ctl, 2).await?;
-        let told: String = serde_json::from_value(again["newest_sweep_at"].clone())?;
-        let (known, told): (jiff::Timestamp, jiff::Timestamp) = (known.parse()?, told.parse()?);
-        let drift = told.duration_since(known).unsigned_abs();
-        ensure!(drift < Duration::from_secs(1), "{known} became {told}");
+        let told_again_within = began.elapsed();
+        // Each of the two is as much later than the sweep's end as its report took.
+        let (earliest, latest) = (known - told_within, known + told_again_within);
+        let told = newest_sweep_at(&again)?;
+        ensure!((earliest..=latest).contains(&told), "{known} became {told}, not {earliest} to {latest}");
         ensure!(again["servers"] == health["servers"], "{health} became {again}");
 
         // Another list is another picture.

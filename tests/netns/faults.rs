@@ -99,12 +99,13 @@ async fn a_process_that_hangs_still_answers_for_a_plain_port() -> Result<()> {
     .await
 }
 
-/// Four entries, each of which has two tries in its time-out: one of some 400,000 looks finds none.
+/// Six entries, each of which has two tries in its time-out: one of some 240 million looks finds none.
 #[tokio::test]
 async fn one_in_five_lost_connection_attempts_cost_no_verdict() -> Result<()> {
     test(async |_, world| {
-        let _listeners = world.listeners(&[51, 52, 53, 54], PORT)?;
-        let entries = ["10.20.1.51", "10.20.1.52", "10.20.1.53", "10.20.1.54"].map(|host| (host, PORT));
+        let _listeners = world.listeners(&[51, 52, 53, 54, 55, 56], PORT)?;
+        let hosts = ["10.20.1.51", "10.20.1.52", "10.20.1.53", "10.20.1.54", "10.20.1.55", "10.20.1.56"];
+        let entries = hosts.map(|host| (host, PORT));
         world.assign(&entries).await?;
         world.lose_server().await?;
         world.lab.faults().add(Traffic::ALL, Fault::LosesSyns(20))?;

@@ -131,8 +131,9 @@ async fn a_gateway_that_the_kernel_has_forgotten_is_asked_for_its_hardware() -> 
         let mac = Site::Office.plan().gateway_mac;
         decide_by(world, &[&with_mac(OFFICE, mac)]).await?;
         is_internal(world, OFFICE).await?;
-        // The management server's packets would make the kernel ask.
+        // Its attempts to reach the management server, dead or not, would make the kernel ask: they find no way.
         world.server.kill().await?;
+        world.laptop.namespace().ip("route add blackhole 10.20.1.0/24")?;
         world.laptop.namespace().ip("neigh flush all")?;
         let evidence = world.look().await?;
         ensure!(

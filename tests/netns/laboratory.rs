@@ -1,20 +1,40 @@
 //! The laboratory itself: what the other tests rely on.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use landmark_tests::lab::{LOCKS, Lab, Listener, Site, server_address};
+use anyhow::{Context as _, Result, ensure};
+use landmark_tests::lab::{GATE, LOCKS, Lab, Listener, Namespace, Site, server_address};
 use landmark_tests::place::Place;
-use landmark_tests::scratch::test;
+use landmark_tests::process::Process;
+use landmark_tests::scratch::{Scratch, test};
 use landmark_tests::wait::{LIMIT, wait_until};
 
 const PORT: u16 = 7000;
 
 fn office_server() -> SocketAddr {
     SocketAddr::from((server_address(11), PORT))
+}
+
+/// A program that stays in a namespace, once it is there: `ip` is started before it enters.
+async fn sleeper(scratch: &Scratch, place: &Place) -> Result<Process> {
+    let mut command = place.command("sleep");
+    command.arg("1000");
+    let process = Process::start("sleeper", command, &scratch.log("sleeper"))?;
+    let (name, pid) = (place.name().unwrap_or_default(), process.pid().to_string());
+    wait_until("the sleeper is in its namespace", LIMIT, async || {
+        let listed = Command::new("ip").args(["netns", "pids", name]).output()?;
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        ensure!(listed.lines().any(|line| line.trim() == pid), "{pid} is not among {listed:?}");
+        Ok(())
+    })
+    .await?;
+    Ok(process)
 }
 
 #[tokio::test]
@@ -50,20 +70,41 @@ async fn nothing_leaves_it() -> Result<()> {
     test(async |scratch| {
         let Some(lab) = Lab::build(scratch)? else { return Ok(()) };
         let mut laptop = lab.laptop("laptop")?;
-        let mut links = HashSet::new();
         for site in Site::ALL {
             laptop.plug(site)?;
-            links.extend(lab.router(site).ask(&["-o", "link"])?.lines().map(str::to_owned));
-            let public = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 80), 7));
-            ensure!(laptop.place().connect(public).await.is_err(), "{site:?}");
+            for namespace in [lab.router(site), lab.internet(), laptop.namespace()] {
+                ensure_links_stay_within(&lab, namespace)?;
+            }
         }
-        // Every link of every router ends in another namespace of the laboratory: `ip` names it.
-        let mut ends = links.iter().filter(|link| link.contains("veth") || link.contains('@'));
-        let lab_name = lab.internet().name().trim_end_matches("internet").to_owned();
-        ensure!(ends.all(|link| link.contains(&format!("link-netns {lab_name}"))), "{links:?}");
+        // All of them lead to the internet, and there it ends.
+        for family in ["-4", "-6"] {
+            let routes = lab.internet().ask(&[family, "route", "show", "default"])?;
+            ensure!(routes.is_empty(), "{routes}");
+        }
+        let public = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 80), 7));
+        let error = lab.internet().place().connect(public).await.err().context("someone answers")?;
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        ensure!(kind == Some(io::ErrorKind::NetworkUnreachable), "{error:#}");
         Ok(())
     })
     .await
+}
+
+/// Every link of a namespace is its loopback, a bridge, or ends in another namespace of the laboratory: `ip` names it.
+fn ensure_links_stay_within(lab: &Lab, namespace: &Namespace) -> Result<()> {
+    let of_lab = lab.internet().name().trim_end_matches("internet");
+    let links = namespace.ask(&["-o", "-d", "link"])?;
+    let mut n_ends = 0;
+    for link in links.lines() {
+        if link.contains(" link/loopback ") || link.contains(" bridge forward_delay ") {
+            continue;
+        }
+        let stays = link.contains(&format!(" link-netns {of_lab}"));
+        ensure!(stays, "a link of {} leaves the laboratory: {link}", namespace.name());
+        n_ends += 1;
+    }
+    ensure!(n_ends > 0, "{} has no link: {links}", namespace.name());
+    Ok(())
 }
 
 #[tokio::test]
@@ -81,9 +122,9 @@ async fn several_stand_side_by_side_and_leave_nothing_behind() -> Result<()> {
         laptop.plug(Site::Office)?;
         ensure!(laptop.place().connect(office_server()).await.is_err(), "one office is not the other");
         // Who is still in it when it is torn down is ended.
-        let mut sleeper = laptop.place().command("sleep").arg("1000").spawn()?;
+        let mut sleeper = sleeper(scratch, &laptop.place()).await?;
         drop(other);
-        ensure!(!sleeper.wait()?.success());
+        ensure!(!sleeper.wait(LIMIT).await?.success());
         drop(one);
         let left = String::from_utf8(Command::new("ip").args(["netns", "list"]).output()?.stdout)?;
         ensure!(!names.iter().any(|name| left.contains(name.as_str())), "{left}");
@@ -97,16 +138,25 @@ async fn what_a_killed_process_has_left_is_removed() -> Result<()> {
     test(async |scratch| {
         // Made first, so that it is known to be allowed here.
         let Some(living) = Lab::build(scratch)? else { return Ok(()) };
-        // A lock that nobody holds, a namespace of that name, and a program in it.
+        // A lock, a namespace of that name, and a program in it. Held until all of it is there: another test's sweep would
+        // remove the lock alone. The lock stays if this test fails, so that a later sweep removes the rest.
+        let gate = File::create(Path::new(LOCKS).join(GATE))?;
+        gate.lock()?;
         let lock = tempfile::Builder::new().prefix("lm-").rand_bytes(5).tempfile_in(LOCKS)?;
-        let dead = format!("{}-office", lock.path().file_name().unwrap_or_default().to_string_lossy());
+        lock.as_file().lock()?;
+        gate.unlock()?;
+        let (lock, path) = lock.keep()?;
+        let dead = format!("{}-office", path.file_name().unwrap_or_default().to_string_lossy());
         ensure!(Command::new("ip").args(["netns", "add", &dead]).status()?.success());
-        let mut sleeper = Place::namespace(&dead).command("sleep").arg("1000").spawn()?;
+        let mut sleeper = sleeper(scratch, &Place::namespace(&dead)).await?;
+        // Now nobody holds it.
+        lock.unlock()?;
         // Another test may sweep at any time.
         let swept = Lab::build(scratch)?;
-        ensure!(!sleeper.wait()?.success());
+        ensure!(!sleeper.wait(LIMIT).await?.success());
         let left = String::from_utf8(Command::new("ip").args(["netns", "list"]).output()?.stdout)?;
         ensure!(!left.contains(&dead), "{left}");
+        ensure!(!path.exists(), "{} is left", path.display());
         ensure!(left.contains(living.internet().name()), "{left}");
         drop(swept);
         Ok(())
@@ -145,7 +195,7 @@ async fn a_process_that_runs_sees_the_resolver_change() -> Result<()> {
         let shell = shell.args(["-c", script]).stdin(std::process::Stdio::piped());
         let mut shell = shell.stdout(std::process::Stdio::piped()).spawn()?;
         let (mut input, output) = (shell.stdin.take(), shell.stdout.take());
-        let mut answers = std::io::BufReader::new(output.ok_or_else(|| anyhow::anyhow!("no output"))?);
+        let mut answers = io::BufReader::new(output.ok_or_else(|| anyhow::anyhow!("no output"))?);
         for site in [Site::Office, Site::Home, Site::OfficeV6, Site::Cafe] {
             use std::io::{BufRead as _, Write as _};
             laptop.plug(site)?;

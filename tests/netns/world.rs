@@ -80,16 +80,10 @@ impl World {
 
     /// Lets the agent look again, and gives the evidence once every attempt has ended.
     pub(crate) async fn look(&self) -> Result<Value> {
-        // What is under way for another reason is broken off by the request.
-        let before = self.newest().await?["evaluation"].as_u64();
+        // What is under way for another reason is broken off by the request; another may follow it at any time.
+        let before = self.n_evaluations().await?;
         self.agent.run(&["recheck"]).await?.success()?;
-        wait_until("the evaluation that was asked for has ended", LIMIT, async || {
-            let newest = self.newest().await?;
-            let is_asked_for = is_triggered_by(&newest, "local_request");
-            ensure!(is_asked_for && newest["evaluation"].as_u64() > before, "{newest}");
-            Ok(newest)
-        })
-        .await
+        self.asked_for_after(before).await
     }
 
     /// As [`World::look`], and does something to the machine while that runs. There must be a name on the list, for a
@@ -106,8 +100,7 @@ impl World {
             act(&mut self.laptop)
         });
         done.and(asked)?.success()?;
-        let is_asked_for = |evidence: &Value| is_triggered_by(evidence, "local_request");
-        self.evidence_after(before, "it looked because it was asked to", is_asked_for).await
+        self.asked_for_after(before).await
     }
 
     /// Lets nothing but what happens make the agent look, and the reference servers decide.
@@ -152,6 +145,11 @@ impl World {
             is_triggered_by(evidence, trigger) && evidence["location"] == location
         })
         .await
+    }
+
+    async fn asked_for_after(&self, before: u64) -> Result<Value> {
+        let is_asked_for = |evidence: &Value| is_triggered_by(evidence, "local_request");
+        self.evidence_after(before, "it looked because it was asked to", is_asked_for).await
     }
 
     async fn newest(&self) -> Result<Value> {

@@ -32,7 +32,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-pub use claim::LOCKS;
+pub use claim::{GATE, LOCKS};
 pub use dns::{Dns, Manner};
 pub use faults::{Fault, Faults, Traffic};
 pub use laptop::Laptop;

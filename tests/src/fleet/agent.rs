@@ -157,11 +157,20 @@ impl Agent {
         Ok(())
     }
 
-    /// Kills it, as `kill -9` does.
+    /// Kills it, as `kill -9` does, after a last look at its evidence.
+    ///
+    /// # Errors
+    /// It does not run, or its evidence does not give its verdict again.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.replay()?;
+        self.kill_at_once().await
+    }
+
+    /// As [`Agent::kill`], where the moment counts: nobody looks at its evidence.
     ///
     /// # Errors
     /// It does not run.
-    pub async fn kill(&mut self) -> Result<()> {
+    pub async fn kill_at_once(&mut self) -> Result<()> {
         self.journal.note(&format!("kill {}", self.name));
         self.take()?.kill().await
     }
@@ -286,16 +295,25 @@ impl Agent {
         self.process.take().with_context(|| format!("{} does not run", self.name))
     }
 
-    /// Fails if a verdict does not follow from its evidence. One that does not run, or does not answer, has none.
+    /// Fails if a verdict does not follow from its evidence, or it does not tell it. One that does not run has none.
     fn replay(&mut self) -> Result<()> {
         if self.process.as_mut().is_none_or(|process| process.ensure_running().is_err()) {
             return Ok(());
         }
         let answer = self.command(&EXPLAIN_ALL)?.output()?;
-        match serde_json::from_slice(&answer.stdout) {
-            Ok(answer) => evaluations(&answer).map(drop),
-            Err(_) => Ok(()),
+        let said = String::from_utf8_lossy(&answer.stderr);
+        if said.contains(NOBODY_LISTENS)
+            && let Some(process) = &mut self.process
+        {
+            // It is stopping, or something is wrong with it.
+            process.wait_blocking(LIMIT);
+            if process.ensure_running().is_err() {
+                return Ok(());
+            }
         }
+        ensure!(answer.status.success(), "its evidence is not told: {}: {}", answer.status, said.trim());
+        let answer = serde_json::from_slice(&answer.stdout).context("its evidence is not readable")?;
+        evaluations(&answer).map(drop)
     }
 }
 
@@ -310,6 +328,8 @@ impl Drop for Agent {
     }
 }
 
+/// What is said of an agent whose socket refuses or is gone.
+const NOBODY_LISTENS: &str = "the agent is not running";
 /// As many as an agent keeps.
 const EXPLAIN_ALL: [&str; 4] = ["explain", "--last", "64", "--json"];
 

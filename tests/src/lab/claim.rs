@@ -14,8 +14,8 @@ use crate::place::NAMESPACES;
 
 /// Where the locks are; a lock has the name of its laboratory. Emptied at boot, as the namespaces are.
 pub const LOCKS: &str = "/run/landmark-lab";
-/// Held for a moment by who makes or sweeps, so that nobody takes a new lock for a dead one.
-const GATE: &str = ".gate";
+/// In [`LOCKS`]; held for a moment by who makes or sweeps, so that nobody takes a new lock for a dead one.
+pub const GATE: &str = ".gate";
 /// Before the laboratory's random name.
 const PREFIX: &str = "lm-";
 /// Files that processes in a namespace see instead of those in /etc: `ip-netns(8)`.

@@ -42,7 +42,30 @@ async fn evidence_is_wanted_acknowledged_once_stored_and_judged() {
 }
 
 #[tokio::test]
-async fn what_an_agent_sends_beyond_its_credit_and_allowance_costs_nothing() {
+async fn no_more_records_are_taken_of_an_agent_in_a_minute_than_it_is_allowed() {
+    const ALLOWED: u64 = 32;
+    let server = TestServer::new().await;
+    let agent = server.agent("a").await;
+    let (mut session, _) = agent.connected().await;
+    for number in 1..=ALLOWED {
+        session.show(evidence(number, Location::Unknown)).await;
+        assert_eq!(session.hear_evidence_ack().await, EvaluationId::new(number));
+    }
+    session.show(evidence(ALLOWED + 1, Location::Unknown)).await;
+    session.say(AgentMessage::Heartbeat).await;
+    let next = session.hear().await;
+    assert!(matches!(next, ServerMessage::HeartbeatAck { .. }), "{next:?}");
+    // Others are not concerned, and what is stored with theirs or before is stored by then.
+    let (mut other, _) = server.agent("b").await.connected().await;
+    other.show(evidence(1, Location::Unknown)).await;
+    assert_eq!(other.hear_evidence_ack().await, EvaluationId::new(1));
+    let newest = server.store.evidence(agent.agent_id, 1).await.unwrap().remove(0);
+    assert_eq!(newest.evidence, evidence(ALLOWED, Location::Unknown));
+    assert!(session.is_quiet_for(QUIET).await, "one too many is acknowledged");
+}
+
+#[tokio::test]
+async fn what_an_agent_sends_beyond_its_credit_costs_nothing() {
     let server = TestServer::new().await;
     let agent = server.agent("a").await;
     let (mut session, _) = agent.connected().await;
