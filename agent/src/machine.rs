@@ -68,6 +68,8 @@ fn clean(facts: HostFacts) -> HostFacts {
         kernel: clean(facts.kernel),
         architecture: clean(facts.architecture),
         agent_version: clean(facts.agent_version),
+        platform: facts.platform,
+        labels: facts.labels,
     }
 }
 

@@ -81,6 +81,7 @@ mod tests {
             location,
             revision: landmark_proto::revision::Revision::new(revision),
             since: SystemTime::UNIX_EPOCH,
+            profile: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! Every conversion takes its message apart field by field, so that a new field on the wire breaks the build here.
 
 pub mod evidence;
+pub mod firewall;
 pub mod fleet;
 pub mod gateways;
 pub mod location;

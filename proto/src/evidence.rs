@@ -24,7 +24,7 @@ pub struct Evidence {
     pub triggers: Vec<Trigger>,
     /// The link when the verdict was given.
     pub link: LinkState,
-    /// The assignment that was held, and its settings.
+    /// The assignment that was held, and its settings; a record that has travelled has the default firewall in them.
     pub held: Option<(Held, Settings)>,
     /// In the order of the list's targets; empty when nothing had to be probed. When the link came back while probing,
     /// those that were under way.

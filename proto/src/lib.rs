@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The model, in the order in which an assignment travels: [`host`] and [`port`] make a [`reference_server`] list, which
-//! with the [`gateway`]s and the location rules makes the [`settings`]; their bytes have a digest and a [`revision`]. [`location`] holds the
+//! with the [`gateway`]s, the location rules and the [`firewall`] makes the [`settings`]; their bytes have a digest and a [`revision`]. [`location`] holds the
 //! words of a verdict, [`attempt`] what was tried for it, [`decision`] the rules that give it, [`hysteresis`] what tempers
 //! it, [`evidence`] its record and [`explain`] that in words. [`message`] is what a session says.
 //! [`join`] is the text that makes a machine an agent.
@@ -18,6 +18,7 @@ pub mod convert;
 pub mod decision;
 pub mod evidence;
 pub mod explain;
+pub mod firewall;
 pub mod gateway;
 pub mod host;
 pub mod hysteresis;

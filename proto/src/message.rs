@@ -3,6 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use crate::evidence::{Evidence, Outcome, PeerCertificate};
+use crate::firewall::profile::Label;
+use crate::firewall::ruling::Flow;
+use crate::firewall::{Action, ItemName, Platform};
 use crate::ids::{BootId, Epoch, EvaluationId, OutboxId, PushId, Sequence};
 use crate::location::{Location, LocationReport};
 use crate::port::Port;
@@ -16,6 +19,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// The most records in one batch of reports.
 pub const MAX_REPORT_BATCH: usize = 500;
+/// The most counters in one report of a firewall.
+pub const MAX_RULE_HITS: usize = 64;
 
 /// Agent to server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub enum AgentMessage {
     Evidence(Box<Evidence>),
     /// Which reference servers answered when all were tried.
     SweepReport(SweepReport),
+    /// What the firewall has counted.
+    FirewallHits(FirewallHits),
 }
 
 /// Server to agent.
@@ -121,6 +128,10 @@ pub struct HostFacts {
     pub architecture: String,
     /// Of the agent.
     pub agent_version: String,
+    /// Which operating system, for conditions.
+    pub platform: Option<Platform>,
+    /// What the machine's owner has labelled it with, at most [`Label::MAX`].
+    pub labels: Vec<Label>,
 }
 
 impl HostFacts {
@@ -224,6 +235,17 @@ pub struct EnforcementStatus {
     pub revision: Option<Revision>,
     /// Since when it is so, by the agent's wall clock.
     pub since: SystemTime,
+    /// The firewall profile that matched, and its policy.
+    pub profile: Option<ProfileInForce>,
+}
+
+/// Which profile gave a machine which policy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProfileInForce {
+    /// The profile.
+    pub profile: ItemName,
+    /// Its policy.
+    pub policy: ItemName,
 }
 
 /// In force or not.
@@ -235,8 +257,12 @@ pub enum EnforcementState {
     Observed,
     /// It should be and is not.
     Failed,
-    /// No assignment: nothing to enforce.
+    /// No assignment, or no profile that matches: nothing to enforce.
     Nothing,
+    /// In force again after something else had changed it.
+    Repaired,
+    /// This machine has no means to enforce it.
+    Unavailable,
 }
 
 /// The server's answer to a [`Hello`].
@@ -254,6 +280,8 @@ pub struct Welcome {
     pub up_to_date: bool,
     /// Whether evidence is wanted.
     pub wants_evidence: bool,
+    /// Whether what the firewall has counted is wanted.
+    pub wants_firewall_hits: bool,
 }
 
 /// All timing of the agent.
@@ -322,6 +350,36 @@ pub struct SweepReport {
     pub age: Duration,
     /// In list order, a server's ports in their order.
     pub results: Vec<SweepResult>,
+}
+
+/// What the firewall of a machine has counted since one policy is in force there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirewallHits {
+    /// The assignment that the policy comes from.
+    pub held: Held,
+    /// What is counted.
+    pub in_force: ProfileInForce,
+    /// Whether what is blocked passes and is only counted.
+    pub is_observing: bool,
+    /// How long it has been counted.
+    pub counted_for: Duration,
+    /// Those that are not 0, the largest first; at most [`MAX_RULE_HITS`].
+    pub hits: Vec<RuleHits>,
+}
+
+/// What one exception, or the level of the policy, has decided.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RuleHits {
+    /// `None`: no exception matched, the level decided.
+    pub exception: Option<ItemName>,
+    /// Of which connections.
+    pub flow: Flow,
+    /// What became of them, or would have.
+    pub action: Action,
+    /// Of an allowed connection the first one only.
+    pub n_packets: u64,
+    /// Of these packets.
+    pub n_bytes: u64,
 }
 
 /// What became of one (server, port).

@@ -5,6 +5,7 @@ use prost::Message as _;
 use thiserror::Error;
 
 use crate::convert;
+use crate::firewall::Firewall;
 use crate::gateway::GatewayList;
 use crate::location_rules::LocationRules;
 use crate::reference_server::ReferenceServerList;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub location: LocationRules,
     /// The gateways of the company's networks.
     pub gateways: GatewayList,
+    /// Which machine lets what pass.
+    pub firewall: Firewall,
 }
 
 /// Settings as bytes: what is stored, pushed, kept on an agent's disk and hashed.

@@ -107,6 +107,7 @@ impl Session {
                 kernel: "test".into(),
                 architecture: "test".into(),
                 agent_version: "0.0.0".into(),
+                ..wire::HostFacts::default()
             }),
             outbox: Some(wire::OutboxRange {
                 outbox_id: "0190f5a6-7c1e-7b1a-9f30-0c2b6f1f9a77".into(),

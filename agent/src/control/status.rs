@@ -295,6 +295,8 @@ fn enforcement(status: &EnforcementStatus) -> EnforcementDocument {
             EnforcementState::Observed => "observed",
             EnforcementState::Failed => "failed",
             EnforcementState::Nothing => "nothing",
+            EnforcementState::Repaired => "repaired",
+            EnforcementState::Unavailable => "unavailable",
         },
         backend: status.backend.clone(),
         reason: (!status.reason.is_empty()).then(|| status.reason.clone()),

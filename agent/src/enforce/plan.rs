@@ -39,8 +39,10 @@ pub fn plan(desired: Option<&Desired>, last: Option<&Last>, since: Duration, rep
     let Some(desired) = desired else { return Step::Rest(None) };
     let pause = match last.state {
         // Nothing was changed, so nothing can have been changed back.
-        EnforcementState::Observed | EnforcementState::Nothing => return Step::Rest(None),
-        EnforcementState::Applied => repair,
+        EnforcementState::Observed | EnforcementState::Nothing | EnforcementState::Unavailable => {
+            return Step::Rest(None);
+        }
+        EnforcementState::Applied | EnforcementState::Repaired => repair,
         EnforcementState::Failed => {
             let doublings = last.n_failures.saturating_sub(1).min(16);
             RETRY.saturating_mul(1 << doublings).min(repair)

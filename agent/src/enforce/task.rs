@@ -168,7 +168,14 @@ impl EnforceTask {
         let n_failures = match (state, before) {
             (EnforcementState::Failed, Some(last)) if last.desired == desired => last.n_failures + 1,
             (EnforcementState::Failed, _) => 1,
-            (EnforcementState::Applied | EnforcementState::Observed | EnforcementState::Nothing, _) => 0,
+            (
+                EnforcementState::Applied
+                | EnforcementState::Repaired
+                | EnforcementState::Observed
+                | EnforcementState::Nothing
+                | EnforcementState::Unavailable,
+                _,
+            ) => 0,
         };
         self.last = Some(Last { desired, state, n_failures });
         self.ended_at = Instant::now();
@@ -179,6 +186,7 @@ impl EnforceTask {
             location,
             revision: desired.map(|desired| desired.held.revision),
             since: SystemTime::now(),
+            profile: None,
         };
         let is_news = self.status.send_if_modified(|known| {
             // A repair that changed nothing is no news; the time is that of the last change.
@@ -201,6 +209,10 @@ fn log(status: &EnforcementStatus) {
     let revision = revision.map(|revision| revision.get());
     match state {
         EnforcementState::Applied => info!(backend, %location, revision, "policy in force"),
+        EnforcementState::Repaired => warn!(backend, %location, revision, reason, "policy in force again"),
+        EnforcementState::Unavailable => {
+            warn!(backend, %location, revision, reason, "policy cannot be enforced here")
+        }
         EnforcementState::Observed => info!(backend, %location, revision, "policy observed only"),
         EnforcementState::Nothing => info!(reason, "nothing to enforce"),
         EnforcementState::Failed => warn!(backend, %location, revision, reason, "policy not in force"),

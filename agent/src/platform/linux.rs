@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use landmark_proto::firewall::Platform;
 use landmark_proto::ids::BootId;
 use landmark_proto::message::HostFacts;
 use rustix::io::Errno;
@@ -56,6 +57,8 @@ pub(crate) fn facts() -> HostFacts {
         kernel: names.release().to_string_lossy().into_owned(),
         architecture: names.machine().to_string_lossy().into_owned(),
         agent_version: AGENT_VERSION.to_owned(),
+        platform: Platform::here(),
+        labels: Vec::new(),
     }
 }
 

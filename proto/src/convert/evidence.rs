@@ -125,7 +125,8 @@ pub fn from_wire(evidence: wire::Evidence) -> Result<Evidence, Violations> {
         None => Some(None),
         Some(revision) => {
             let digest = findings.keep_at(&root.field("digest"), Digest::try_from(digest.as_ref()));
-            let settings = wire::Settings { reference_servers, location: rules, gateways };
+            // No location depends on a firewall.
+            let settings = wire::Settings { reference_servers, location: rules, gateways, firewall: None };
             let settings: Option<Settings> = findings.keep(convert_settings::from_wire(settings));
             digest.zip(settings).map(|(digest, settings)| Some((Held { revision, digest }, settings)))
         }

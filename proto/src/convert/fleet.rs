@@ -2,10 +2,12 @@
 
 pub mod agent;
 pub mod assignment;
+pub mod enforcement;
 pub mod server;
 mod sweep;
 
 pub use agent::{agent_message_from_wire, agent_message_to_wire, facts_from_wire, facts_to_wire};
+pub use enforcement::enforcement_to_wire;
 pub use server::{server_message_from_wire, server_message_to_wire};
 
 use crate::violation::{Path, Violations};

@@ -1,5 +1,6 @@
 //! Settings on the wire.
 
+use crate::firewall::Firewall;
 use crate::host::Host;
 use crate::pin::{InvalidPins, Pins, SpkiPin};
 use crate::port::{InvalidPorts, Port, Ports};
@@ -8,16 +9,18 @@ use crate::settings::Settings;
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
 
+use super::firewall;
 use super::gateways::{gateways_from_wire, gateways_to_wire};
 use super::location_rules::{rules_from_wire, rules_to_wire};
 
 /// As they are encoded, stored and pushed.
 pub fn to_wire(settings: &Settings) -> wire::Settings {
-    let Settings { reference_servers, location, gateways } = settings;
+    let Settings { reference_servers, location, gateways, firewall } = settings;
     wire::Settings {
         reference_servers: Some(list_to_wire(reference_servers)),
         location: Some(rules_to_wire(location)),
         gateways: gateways_to_wire(gateways),
+        firewall: firewall::optional_to_wire(firewall),
     }
 }
 
@@ -26,7 +29,7 @@ pub fn to_wire(settings: &Settings) -> wire::Settings {
 /// # Errors
 /// Every broken rule, with its path.
 pub fn from_wire(settings: wire::Settings) -> Result<Settings, Violations> {
-    let wire::Settings { reference_servers, location, gateways } = settings;
+    let wire::Settings { reference_servers, location, gateways, firewall } = settings;
     let mut findings = Findings::default();
     let path = Path::root().field("reference_servers");
     let reference_servers = match reference_servers {
@@ -39,8 +42,19 @@ pub fn from_wire(settings: wire::Settings) -> Result<Settings, Violations> {
         None => findings.keep(Err(Violations::one(&path, "is missing"))),
     };
     let gateways = findings.keep(gateways_from_wire(&gateways, &Path::root().field("gateways")));
+    let firewall = match firewall {
+        Some(firewall) => {
+            findings.keep(firewall::firewall_from_wire(firewall, &Path::root().field("firewall")))
+        }
+        None => Some(Firewall::default()),
+    };
     let settings = (|| {
-        Some(Settings { reference_servers: reference_servers?, location: location?, gateways: gateways? })
+        Some(Settings {
+            reference_servers: reference_servers?,
+            location: location?,
+            gateways: gateways?,
+            firewall: firewall?,
+        })
     })();
     findings.finish(settings)
 }

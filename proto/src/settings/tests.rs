@@ -113,6 +113,7 @@ fn the_longest_settings_fit() {
         reference_servers: ReferenceServerList::new(true, (0..320).map(server).collect()).unwrap(),
         gateways: GatewayList::new((0..1000).map(gateway).collect()).unwrap(),
         location: LocationRules::default(),
+        firewall: Firewall::default(),
     };
     let encoded = EncodedSettings::encode(&settings);
     assert!(encoded.bytes().len() <= MAX_SETTINGS_BYTES, "{} bytes", encoded.bytes().len());

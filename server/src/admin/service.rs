@@ -217,6 +217,20 @@ impl admin_server::Admin for Service {
         answer(self.reference_servers.sweep(request.into_inner()).await)
     }
 
+    async fn which_firewall_profile(
+        &self,
+        _request: Request<wire::WhichFirewallProfileRequest>,
+    ) -> Result<Response<wire::WhichFirewallProfileResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_firewall_hits(
+        &self,
+        _request: Request<wire::ListFirewallHitsRequest>,
+    ) -> Result<Response<wire::ListFirewallHitsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
     async fn revoke_join_token(
         &self,
         request: Request<wire::RevokeJoinTokenRequest>,

@@ -141,8 +141,15 @@ impl Session {
         let tuning = self.shared.tuning();
         let instant = std::time::Instant::now();
         self.outbound.with(|slots| {
-            let welcome =
-                Welcome { epoch, server_time: now, tuning, next_sequence, up_to_date, wants_evidence: true };
+            let welcome = Welcome {
+                epoch,
+                server_time: now,
+                tuning,
+                next_sequence,
+                up_to_date,
+                wants_evidence: true,
+                wants_firewall_hits: true,
+            };
             slots.welcome(outbox_id, welcome, instant);
             match offered {
                 Offered::Nothing => {}
@@ -253,6 +260,7 @@ impl Session {
                 self.shared.take_sweep(self.peer.agent_id, &report, SystemTime::now());
                 Ok(())
             }
+            AgentMessage::FirewallHits(_) => Ok(()),
         }
     }
 

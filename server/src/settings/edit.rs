@@ -3,6 +3,7 @@
 mod gateways;
 mod servers;
 
+use landmark_proto::firewall::Firewall;
 use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::host::Host;
 use landmark_proto::location_rules::{
@@ -191,6 +192,7 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
         servers: Servers { entries: list.servers().to_vec(), max: max_servers },
         location: settings.location.clone(),
         gateways: settings.gateways.clone(),
+        firewall: settings.firewall.clone(),
     };
     for (index, edit) in edits.iter().enumerate() {
         let path = Path::root().field("edits").index(index).field(edit.name());
@@ -202,6 +204,7 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
         reference_servers,
         location: draft.location,
         gateways: draft.gateways,
+        firewall: draft.firewall,
     }))
 }
 
@@ -211,6 +214,7 @@ struct Draft {
     servers: Servers,
     location: LocationRules,
     gateways: GatewayList,
+    firewall: Firewall,
 }
 
 impl Draft {

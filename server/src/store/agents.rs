@@ -107,7 +107,15 @@ impl Store {
 
 /// Writes what an agent's sessions say about it; nothing of enrolment, removal, renewal and history.
 pub(super) async fn write_status(connection: &mut SqliteConnection, agent: &Agent) -> Result<(), StoreError> {
-    let HostFacts { host_name, operating_system, kernel, architecture, agent_version } = &agent.facts;
+    let HostFacts {
+        host_name,
+        operating_system,
+        kernel,
+        architecture,
+        agent_version,
+        platform: _,
+        labels: _,
+    } = &agent.facts;
     let boots: Vec<u8> = agent.boots.as_slice().iter().flat_map(|boot| *boot.as_uuid().as_bytes()).collect();
     sqlx::query(
         "UPDATE agent SET host_name = $1, operating_system = $2, kernel = $3, architecture = $4, agent_version = $5,
@@ -157,6 +165,8 @@ fn agent_from_row(row: &SqliteRow) -> Result<Agent, StoreError> {
             kernel: text("kernel")?,
             architecture: text("architecture")?,
             agent_version: text("agent_version")?,
+            platform: None,
+            labels: Vec::new(),
         },
         online: false,
         connection_since: time("connection_since")?,

@@ -209,7 +209,15 @@ async fn insert_agent(
     candidate: &Candidate,
     now: SystemTime,
 ) -> Result<(), StoreError> {
-    let HostFacts { host_name, operating_system, kernel, architecture, agent_version } = &candidate.facts;
+    let HostFacts {
+        host_name,
+        operating_system,
+        kernel,
+        architecture,
+        agent_version,
+        platform: _,
+        labels: _,
+    } = &candidate.facts;
     sqlx::query(
         "INSERT INTO agent (agent_id, key_pin, token_id, enrolled_at, certificate_expires_at, host_name,
              operating_system, kernel, architecture, agent_version)

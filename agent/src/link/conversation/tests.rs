@@ -22,6 +22,7 @@ fn conversation(now: Instant) -> Conversation {
         next_sequence: Sequence::new(5),
         up_to_date: true,
         wants_evidence: true,
+        wants_firewall_hits: false,
     };
     Conversation::new(&welcome, Sequence::new(5), Memory::default(), now, share())
 }
@@ -39,6 +40,7 @@ fn status(location: Location) -> EnforcementStatus {
         location,
         revision: None,
         since: SystemTime::UNIX_EPOCH,
+        profile: None,
     }
 }
 
@@ -230,6 +232,7 @@ fn a_server_that_wants_no_evidence_gets_none() {
         next_sequence: Sequence::new(5),
         up_to_date: true,
         wants_evidence: false,
+        wants_firewall_hits: false,
     };
     let mut conversation = Conversation::new(&welcome, Sequence::new(5), Memory::default(), now, share());
     conversation.has_evidence(true);

@@ -99,6 +99,7 @@ pub(crate) fn welcome(next_sequence: Sequence) -> Welcome {
         next_sequence,
         up_to_date: false,
         wants_evidence: false,
+        wants_firewall_hits: false,
     }
 }
 

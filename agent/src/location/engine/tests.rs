@@ -264,6 +264,7 @@ fn settings(n_servers: usize, server_connection: ServerConnection, recheck: u64)
             ..LocationRules::default()
         },
         gateways: GatewayList::new(vec![Gateway::new([10, 0, 0, 1].into(), None).unwrap()]).unwrap(),
+        ..Settings::default()
     }
 }
 

@@ -2,22 +2,21 @@
 
 use crate::ids::{BootId, OutboxId, Sequence};
 use crate::message::{
-    AgentMessage, EnforcementState, EnforcementStatus, Hello, HostFacts, LocationReports, MAX_REPORT_BATCH,
-    OutboxRange, PROTOCOL_VERSION,
+    AgentMessage, Hello, HostFacts, LocationReports, MAX_REPORT_BATCH, OutboxRange, PROTOCOL_VERSION,
 };
-use crate::revision::Revision;
 use crate::violation::{Findings, Path, Violations};
 use crate::wire;
 
 use super::super::evidence::{from_wire as evidence_from_wire, to_wire as evidence_to_wire};
-use super::super::location::{location_from_wire, location_to_wire, report_from_wire, report_to_wire};
-use super::super::time::{timestamp_from_wire, timestamp_to_wire};
+use super::super::firewall::{labels_from_wire, platform_from_wire, platform_to_wire};
+use super::super::location::{report_from_wire, report_to_wire};
 use super::assignment::{held_from_wire, held_to_wire, result_from_wire, result_to_wire};
+use super::enforcement::{enforcement_from_wire, enforcement_to_wire, hits_from_wire, hits_to_wire};
 use super::sweep::{sweep_from_wire, sweep_to_wire};
 use super::text_from_wire;
 
 /// Of a reason that an agent gives for people.
-const MAX_REASON_CHARS: usize = 2_000;
+pub(super) const MAX_REASON_CHARS: usize = 2_000;
 
 /// Any message.
 pub fn agent_message_to_wire(message: &AgentMessage) -> wire::AgentMessage {
@@ -31,6 +30,7 @@ pub fn agent_message_to_wire(message: &AgentMessage) -> wire::AgentMessage {
         AgentMessage::Goodbye { reason } => Kind::Goodbye(wire::Goodbye { reason: cut(reason) }),
         AgentMessage::Evidence(evidence) => Kind::Evidence(evidence_to_wire(evidence)),
         AgentMessage::SweepReport(report) => Kind::SweepReport(sweep_to_wire(report)),
+        AgentMessage::FirewallHits(hits) => Kind::FirewallHits(hits_to_wire(hits)),
     };
     wire::AgentMessage { kind: Some(kind) }
 }
@@ -67,6 +67,9 @@ pub fn agent_message_from_wire(message: wire::AgentMessage) -> Result<AgentMessa
         }
         Some(Kind::SweepReport(report)) => {
             sweep_from_wire(report, &root.field("sweep_report")).map(AgentMessage::SweepReport)
+        }
+        Some(Kind::FirewallHits(hits)) => {
+            hits_from_wire(hits, &root.field("firewall_hits")).map(AgentMessage::FirewallHits)
         }
     }
 }
@@ -121,7 +124,8 @@ fn hello_from_wire(hello: wire::Hello, path: &Path) -> Result<Hello, Violations>
 
 /// About a machine. Texts that are too long are cut.
 pub fn facts_to_wire(facts: &HostFacts) -> wire::HostFacts {
-    let HostFacts { host_name, operating_system, kernel, architecture, agent_version } = facts;
+    let HostFacts { host_name, operating_system, kernel, architecture, agent_version, platform, labels } =
+        facts;
     let cut = |text: &String| text.chars().take(HostFacts::MAX_TEXT).collect();
     wire::HostFacts {
         host_name: cut(host_name),
@@ -129,6 +133,8 @@ pub fn facts_to_wire(facts: &HostFacts) -> wire::HostFacts {
         kernel: cut(kernel),
         architecture: cut(architecture),
         agent_version: cut(agent_version),
+        platform: platform_to_wire(*platform).into(),
+        labels: labels.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -137,11 +143,21 @@ pub fn facts_to_wire(facts: &HostFacts) -> wire::HostFacts {
 /// # Errors
 /// Absent, or texts that are too long or have control characters.
 pub fn facts_from_wire(facts: Option<wire::HostFacts>, path: &Path) -> Result<HostFacts, Violations> {
-    let Some(wire::HostFacts { host_name, operating_system, kernel, architecture, agent_version }) = facts
-    else {
+    let Some(facts) = facts else {
         return Err(Violations::one(path, "is missing"));
     };
+    let wire::HostFacts {
+        host_name,
+        operating_system,
+        kernel,
+        architecture,
+        agent_version,
+        platform,
+        labels,
+    } = facts;
     let mut findings = Findings::default();
+    let platform = findings.keep(platform_from_wire(platform, &path.field("platform")));
+    let labels = findings.keep(labels_from_wire(&labels, &path.field("labels")));
     let mut fact = |text: String, name: &str| {
         let path = path.field(name);
         if text.chars().any(char::is_control) {
@@ -162,6 +178,8 @@ pub fn facts_from_wire(facts: Option<wire::HostFacts>, path: &Path) -> Result<Ho
             kernel: kernel?,
             architecture: architecture?,
             agent_version: agent_version?,
+            platform: platform?,
+            labels: labels?,
         })
     })();
     findings.finish(facts)
@@ -229,62 +247,6 @@ fn reports_from_wire(reports: wire::LocationReports, path: &Path) -> Result<Loca
     }))
 }
 
-/// Whether a policy is in force. A reason that is too long is cut.
-pub fn enforcement_to_wire(status: &EnforcementStatus) -> wire::EnforcementStatus {
-    let EnforcementStatus { state, backend, reason, location, revision, since } = status;
-    let state = match state {
-        EnforcementState::Applied => wire::EnforcementState::Applied,
-        EnforcementState::Observed => wire::EnforcementState::Observed,
-        EnforcementState::Failed => wire::EnforcementState::Failed,
-        EnforcementState::Nothing => wire::EnforcementState::Nothing,
-    };
-    wire::EnforcementStatus {
-        state: state.into(),
-        backend: backend.chars().take(HostFacts::MAX_TEXT).collect(),
-        reason: cut(reason),
-        location: location_to_wire(*location).into(),
-        revision: revision.map_or(0, Revision::get),
-        since: Some(timestamp_to_wire(*since)),
-    }
-}
-
-/// Checks whether a policy is in force.
-///
-/// # Errors
-/// Every broken rule, with its path below `path`.
-pub fn enforcement_from_wire(
-    status: wire::EnforcementStatus,
-    path: &Path,
-) -> Result<EnforcementStatus, Violations> {
-    let wire::EnforcementStatus { state, backend, reason, location, revision, since } = status;
-    let mut findings = Findings::default();
-    let state = match wire::EnforcementState::try_from(state) {
-        Ok(wire::EnforcementState::Applied) => Some(EnforcementState::Applied),
-        Ok(wire::EnforcementState::Observed) => Some(EnforcementState::Observed),
-        Ok(wire::EnforcementState::Failed) => Some(EnforcementState::Failed),
-        Ok(wire::EnforcementState::Nothing) => Some(EnforcementState::Nothing),
-        Ok(wire::EnforcementState::Unspecified) | Err(_) => {
-            findings.push(&path.field("state"), format!("{state} is not a state of enforcement"));
-            None
-        }
-    };
-    let backend = findings.keep(text_from_wire(backend, HostFacts::MAX_TEXT, &path.field("backend")));
-    let reason = findings.keep(text_from_wire(reason, MAX_REASON_CHARS, &path.field("reason")));
-    let location = findings.keep(location_from_wire(location, &path.field("location")));
-    let since = findings.keep(timestamp_from_wire(since, &path.field("since")));
-    let status = (|| {
-        Some(EnforcementStatus {
-            state: state?,
-            backend: backend?,
-            reason: reason?,
-            location: location?,
-            revision: Revision::new(revision),
-            since: since?,
-        })
-    })();
-    findings.finish(status)
-}
-
-fn cut(reason: &str) -> String {
+pub(super) fn cut(reason: &str) -> String {
     reason.chars().take(MAX_REASON_CHARS).collect()
 }

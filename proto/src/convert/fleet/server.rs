@@ -98,7 +98,15 @@ pub fn server_message_from_wire(message: wire::ServerMessage) -> Result<ServerMe
 }
 
 fn welcome_to_wire(welcome: &Welcome) -> wire::Welcome {
-    let Welcome { epoch, server_time, tuning, next_sequence, up_to_date, wants_evidence } = welcome;
+    let Welcome {
+        epoch,
+        server_time,
+        tuning,
+        next_sequence,
+        up_to_date,
+        wants_evidence,
+        wants_firewall_hits,
+    } = welcome;
     wire::Welcome {
         epoch: epoch.get(),
         server_time: Some(timestamp_to_wire(*server_time)),
@@ -106,11 +114,20 @@ fn welcome_to_wire(welcome: &Welcome) -> wire::Welcome {
         next_sequence: next_sequence.get(),
         up_to_date: *up_to_date,
         wants_evidence: *wants_evidence,
+        wants_firewall_hits: *wants_firewall_hits,
     }
 }
 
 fn welcome_from_wire(welcome: wire::Welcome, path: &Path) -> Result<Welcome, Violations> {
-    let wire::Welcome { epoch, server_time, tuning, next_sequence, up_to_date, wants_evidence } = welcome;
+    let wire::Welcome {
+        epoch,
+        server_time,
+        tuning,
+        next_sequence,
+        up_to_date,
+        wants_evidence,
+        wants_firewall_hits,
+    } = welcome;
     let mut findings = Findings::default();
     let server_time = findings.keep(timestamp_from_wire(server_time, &path.field("server_time")));
     let tuning = findings.keep(tuning_from_wire(tuning, &path.field("tuning")));
@@ -121,6 +138,7 @@ fn welcome_from_wire(welcome: wire::Welcome, path: &Path) -> Result<Welcome, Vio
         next_sequence: Sequence::new(next_sequence),
         up_to_date,
         wants_evidence,
+        wants_firewall_hits,
     }))
 }
 

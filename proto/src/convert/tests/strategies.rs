@@ -1,5 +1,7 @@
 //! Anything that may travel.
 
+mod firewall;
+
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +11,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::evidence::{Attempt, Evidence, Outcome, PeerCertificate};
+use crate::firewall::{Firewall, Platform};
 use crate::gateway::{Gateway, GatewayList};
 use crate::host::Host;
 use crate::hysteresis::Standing;
@@ -103,6 +106,7 @@ prop_compose! {
         servers in vec(server(), 0..40),
         location in rules(),
         gateways in vec(gateway(), 0..10),
+        firewall in option::of(firewall::firewall()),
     ) -> Settings {
         let mut distinct: Vec<ReferenceServer> = Vec::new();
         for server in servers {
@@ -120,8 +124,14 @@ prop_compose! {
             reference_servers: ReferenceServerList::new(enabled, distinct).unwrap(),
             location,
             gateways: GatewayList::new(only_once).unwrap(),
+            firewall: firewall.unwrap_or_default(),
         }
     }
+}
+
+/// What of settings travels in evidence.
+pub(super) fn settings_of_a_location() -> impl Strategy<Value = Settings> {
+    settings().prop_map(|settings| Settings { firewall: Firewall::default(), ..settings })
 }
 
 pub(super) fn uuid() -> impl Strategy<Value = Uuid> {
@@ -239,14 +249,17 @@ prop_compose! {
             Just(EnforcementState::Observed),
             Just(EnforcementState::Failed),
             Just(EnforcementState::Nothing),
+            Just(EnforcementState::Repaired),
+            Just(EnforcementState::Unavailable),
         ],
         backend in "[a-z]{0,10}",
         reason in ".{0,40}",
         location in location(),
         revision in option::of(revision()),
         since in wall_clock(),
+        profile in option::of(firewall::in_force()),
     ) -> EnforcementStatus {
-        EnforcementStatus { state, backend, reason, location, revision, since }
+        EnforcementStatus { state, backend, reason, location, revision, since, profile }
     }
 }
 
@@ -258,10 +271,17 @@ prop_compose! {
         last_result in option::of(result()),
         (outbox_id, first, n_records) in (uuid(), 0_u64..1 << 40, 0_u64..1000),
         enforcement in option::of(enforcement()),
+        platform in option::of(Just(Platform::Linux)),
     ) -> Hello {
         Hello {
             boot_id: BootId::from_uuid(boot_id),
-            facts: HostFacts { host_name, kernel: "6.1".into(), ..HostFacts::default() },
+            facts: HostFacts {
+                host_name,
+                kernel: "6.1".into(),
+                platform,
+                labels: vec!["site=berlin".parse().unwrap()],
+                ..HostFacts::default()
+            },
             held,
             last_result,
             outbox: OutboxRange {
@@ -288,6 +308,7 @@ pub(super) fn agent_message() -> impl Strategy<Value = AgentMessage> {
         any_evidence().prop_map(|evidence| AgentMessage::Evidence(Box::new(evidence))),
         (held(), duration(), vec(sweep_result(), 0..20))
             .prop_map(|(held, age, results)| AgentMessage::SweepReport(SweepReport { held, age, results })),
+        firewall::hits().prop_map(AgentMessage::FirewallHits),
     ]
 }
 
@@ -316,17 +337,18 @@ pub(super) fn up_to_an_hour() -> impl Strategy<Value = Duration> {
 
 pub(super) fn server_message() -> impl Strategy<Value = ServerMessage> {
     prop_oneof![
-        (any::<u64>(), wall_clock(), tuning(), any::<u64>(), any::<(bool, bool)>()).prop_map(
-            |(epoch, server_time, tuning, next, (up_to_date, wants_evidence))| ServerMessage::Welcome(
-                Welcome {
+        (any::<u64>(), wall_clock(), tuning(), any::<u64>(), any::<(bool, bool, bool)>()).prop_map(
+            |(epoch, server_time, tuning, next, (up_to_date, wants_evidence, wants_firewall_hits))| {
+                ServerMessage::Welcome(Welcome {
                     epoch: Epoch::new(epoch),
                     server_time,
                     tuning,
                     next_sequence: Sequence::new(next),
                     up_to_date,
                     wants_evidence,
-                }
-            )
+                    wants_firewall_hits,
+                })
+            }
         ),
         (any::<u64>(), held(), settings(), up_to_an_hour()).prop_map(
             |(push_id, offered, settings, apply_jitter)| {
@@ -441,7 +463,7 @@ prop_compose! {
         (evaluation, boot_id, started_at) in (any::<u64>(), uuid(), wall_clock()),
         triggers in vec(trigger(), 1..5),
         connected in any::<bool>(),
-        held in option::of((held(), settings())),
+        held in option::of((held(), settings_of_a_location())),
         attempts in vec(attempt(), 0..8),
         default_routes in vec(default_route(), 0..4),
         standing in option::of(standing()),

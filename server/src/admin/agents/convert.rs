@@ -1,8 +1,8 @@
 //! Agents on the wire, and the wishes about them.
 
 use landmark_proto::convert::evidence as convert_evidence;
-use landmark_proto::convert::fleet::agent::{enforcement_to_wire, facts_to_wire};
 use landmark_proto::convert::fleet::assignment::rejection_to_wire;
+use landmark_proto::convert::fleet::{enforcement_to_wire, facts_to_wire};
 use landmark_proto::convert::location::{
     basis_to_wire, location_from_wire, location_to_wire, report_to_wire,
 };

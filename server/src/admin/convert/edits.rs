@@ -76,6 +76,21 @@ fn edit_from_wire(edit: wire::Edit, path: &Path) -> Result<Edit, Violations> {
             let path = path.field("replace_gateways").field("gateways");
             gateways_from_wire(&gateways, &path).map(Edit::ReplaceGateways)
         }
+        Some(
+            Kind::AddFirewallPolicy(_)
+            | Kind::EditFirewallPolicy(_)
+            | Kind::RemoveFirewallPolicies(_)
+            | Kind::AddFirewallException(_)
+            | Kind::EditFirewallException(_)
+            | Kind::MoveFirewallException(_)
+            | Kind::RemoveFirewallExceptions(_)
+            | Kind::AddFirewallProfile(_)
+            | Kind::EditFirewallProfile(_)
+            | Kind::MoveFirewallProfile(_)
+            | Kind::RemoveFirewallProfiles(_)
+            | Kind::ReplaceFirewall(_)
+            | Kind::ResetFirewallTemplate(_),
+        ) => Err(Violations::one(path, "the firewall cannot be edited yet")),
         None => {
             Err(Violations::one(path, "says nothing to do (or something that this server does not know)"))
         }

@@ -25,6 +25,7 @@ fn welcomed(now: Instant) -> Slots {
         next_sequence: Sequence::new(3),
         up_to_date: false,
         wants_evidence: false,
+        wants_firewall_hits: false,
     };
     slots.welcome(outbox(1), welcome, now);
     assert!(matches!(slots.take(now), Next::Message(ServerMessage::Welcome(_))));

@@ -58,10 +58,15 @@ fn pins(keys: &[&str]) -> Probe {
 }
 
 fn with_probe(probe: Probe) -> Settings {
-    let Settings { reference_servers, location, gateways } = settings(true, &[("a", &[443])]);
+    let Settings { reference_servers, location, gateways, firewall } = settings(true, &[("a", &[443])]);
     let mut servers = reference_servers.servers().to_vec();
     servers[0].probe = probe;
-    Settings { reference_servers: ReferenceServerList::new(true, servers).unwrap(), location, gateways }
+    Settings {
+        reference_servers: ReferenceServerList::new(true, servers).unwrap(),
+        location,
+        gateways,
+        firewall,
+    }
 }
 
 fn lines(from: &Settings, to: &Settings) -> String {
@@ -174,7 +179,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             first.probe = probe;
         }
         let reference_servers = ReferenceServerList::new(enabled, servers).unwrap();
-        Settings { reference_servers, location, gateways }
+        Settings { reference_servers, location, gateways, ..Settings::default() }
     })
 }
 

@@ -1,7 +1,7 @@
 //! Columns that hold a message of the contract: encoded on the way in, checked on the way out.
 
-use landmark_proto::convert::fleet::agent::{enforcement_from_wire, enforcement_to_wire};
 use landmark_proto::convert::fleet::assignment::{result_from_wire, result_to_wire};
+use landmark_proto::convert::fleet::enforcement::{enforcement_from_wire, enforcement_to_wire};
 use landmark_proto::convert::location::{report_from_wire, report_to_wire};
 use landmark_proto::ids::PushId;
 use landmark_proto::location::LocationReport;

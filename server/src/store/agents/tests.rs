@@ -70,6 +70,7 @@ async fn every_field_of_a_status_is_read_as_it_was_written() {
             kernel: "6.1".to_owned(),
             architecture: "x86_64".to_owned(),
             agent_version: "0.1.0".to_owned(),
+            ..HostFacts::default()
         },
         connection_since: Some(at(5)),
         epoch: Epoch::new(17),
@@ -84,6 +85,7 @@ async fn every_field_of_a_status_is_read_as_it_was_written() {
             location: Location::External,
             revision: Some(held.revision),
             since: at(3),
+            profile: None,
         }),
         ..fresh
     };

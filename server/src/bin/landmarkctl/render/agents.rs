@@ -93,9 +93,9 @@ fn enforcement(enforcement: Option<&Enforcement>) -> Cell {
         return Cell::optional(None::<String>);
     };
     let tone = match state {
-        EnforcementState::Applied => Tone::Good,
+        EnforcementState::Applied | EnforcementState::Repaired => Tone::Good,
         EnforcementState::Observed => Tone::Plain,
-        EnforcementState::Failed => Tone::Bad,
+        EnforcementState::Failed | EnforcementState::Unavailable => Tone::Bad,
         EnforcementState::Nothing => Tone::Faint,
     };
     Cell::toned(state.to_string(), tone)

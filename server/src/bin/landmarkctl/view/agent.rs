@@ -82,6 +82,8 @@ pub(crate) enum EnforcementState {
     Observed,
     Failed,
     Nothing,
+    Repaired,
+    Unavailable,
 }
 
 /// The machine.
@@ -210,13 +212,24 @@ impl From<wire::Agent> for Agent {
 
 impl From<wire::EnforcementStatus> for Enforcement {
     fn from(status: wire::EnforcementStatus) -> Self {
-        let wire::EnforcementStatus { state, backend, reason, location, revision, since } = status;
+        let wire::EnforcementStatus {
+            state,
+            backend,
+            reason,
+            location,
+            revision,
+            since,
+            profile: _,
+            policy: _,
+        } = status;
         Self {
             state: match wire::EnforcementState::try_from(state) {
                 Ok(wire::EnforcementState::Applied) => Some(EnforcementState::Applied),
                 Ok(wire::EnforcementState::Observed) => Some(EnforcementState::Observed),
                 Ok(wire::EnforcementState::Failed) => Some(EnforcementState::Failed),
                 Ok(wire::EnforcementState::Nothing) => Some(EnforcementState::Nothing),
+                Ok(wire::EnforcementState::Repaired) => Some(EnforcementState::Repaired),
+                Ok(wire::EnforcementState::Unavailable) => Some(EnforcementState::Unavailable),
                 Ok(wire::EnforcementState::Unspecified) | Err(_) => None,
             },
             backend: super::text(backend),
@@ -230,7 +243,15 @@ impl From<wire::EnforcementStatus> for Enforcement {
 
 impl From<wire::HostFacts> for Facts {
     fn from(facts: wire::HostFacts) -> Self {
-        let wire::HostFacts { host_name, operating_system, kernel, architecture, agent_version } = facts;
+        let wire::HostFacts {
+            host_name,
+            operating_system,
+            kernel,
+            architecture,
+            agent_version,
+            platform: _,
+            labels: _,
+        } = facts;
         Self { host_name, operating_system, kernel, architecture, agent_version }
     }
 }

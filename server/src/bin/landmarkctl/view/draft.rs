@@ -114,7 +114,7 @@ impl From<wire::Draft> for Draft {
 
 impl From<wire::Settings> for Settings {
     fn from(settings: wire::Settings) -> Self {
-        let wire::Settings { reference_servers, location, gateways } = settings;
+        let wire::Settings { reference_servers, location, gateways, firewall: _ } = settings;
         let wire::ReferenceServerList { enabled, servers } = reference_servers.unwrap_or_default();
         let servers = servers.into_iter().zip(1..).map(|(server, position)| {
             let wire::ReferenceServer { host, ports, tls } = server;
