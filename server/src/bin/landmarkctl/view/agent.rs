@@ -159,6 +159,8 @@ impl fmt::Display for EnforcementState {
             Self::Observed => "observed",
             Self::Failed => "failed",
             Self::Nothing => "nothing to enforce",
+            Self::Repaired => "drifted and repaired",
+            Self::Unavailable => "not available",
         })
     }
 }
