@@ -12,6 +12,7 @@
 
 pub mod command;
 pub mod document;
+pub mod firewall;
 pub mod plan;
 pub mod task;
 

@@ -22,6 +22,9 @@ pub mod ledger;
 
 pub mod network;
 
+#[cfg(target_os = "linux")]
+pub mod netfilter;
+
 pub mod location;
 
 pub mod policy;
