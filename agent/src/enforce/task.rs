@@ -211,7 +211,7 @@ fn log(status: &EnforcementStatus) {
         EnforcementState::Applied => info!(backend, %location, revision, "policy in force"),
         EnforcementState::Repaired => warn!(backend, %location, revision, reason, "policy in force again"),
         EnforcementState::Unavailable => {
-            warn!(backend, %location, revision, reason, "policy cannot be enforced here")
+            warn!(backend, %location, revision, reason, "policy cannot be enforced here");
         }
         EnforcementState::Observed => info!(backend, %location, revision, "policy observed only"),
         EnforcementState::Nothing => info!(reason, "nothing to enforce"),

@@ -5,8 +5,10 @@ use super::name::ItemName;
 use super::port_set::PortSet;
 use super::remote::Remotes;
 
+type Of = fn(PortSet) -> Traffic;
+
 /// All allow, in both directions.
-const DEFAULTS: [(&str, fn(PortSet) -> Traffic, &str); 9] = [
+const DEFAULTS: [(&str, Of, &str); 9] = [
     ("DNS", Traffic::TcpUdp, "53"),
     ("NetBIOS", Traffic::TcpUdp, "137-139,445"),
     ("HTTPS", Traffic::Tcp, "443"),
@@ -20,7 +22,7 @@ const DEFAULTS: [(&str, fn(PortSet) -> Traffic, &str); 9] = [
 
 /// They.
 pub fn exceptions() -> Exceptions {
-    let exception = |(name, traffic, ports): (&'static str, fn(PortSet) -> Traffic, &str)| {
+    let exception = |(name, traffic, ports): (&'static str, Of, &str)| {
         // Tested: each of them is a set of ports.
         let ports = ports.parse().unwrap_or_default();
         Exception {

@@ -61,8 +61,10 @@ fn conditions_from_wire(conditions: wire::FirewallConditions, path: &Path) -> Re
     let platforms = findings.keep(each(&platforms, &path.field("platforms"), |number, path| {
         platform_from_wire(*number, path).and_then(|platform| platform.ok_or_else(|| missing(path)))
     }));
-    let addresses = findings.keep(each(&addresses, &path.field("addresses"), parsed));
-    let host_names = findings.keep(each(&host_names, &path.field("host_names"), parsed));
+    let addresses =
+        findings.keep(each(&addresses, &path.field("addresses"), |text, path| parsed(text, path)));
+    let host_names =
+        findings.keep(each(&host_names, &path.field("host_names"), |text, path| parsed(text, path)));
     let labels = findings.keep(labels_from_wire(&labels, &path.field("labels")));
     let conditions = (|| {
         Some(Conditions {
@@ -85,7 +87,7 @@ fn missing(path: &Path) -> Violations {
 /// # Errors
 /// Every broken rule, with its path below `path`.
 pub fn labels_from_wire(labels: &[String], path: &Path) -> Result<Vec<Label>, Violations> {
-    each(labels, path, parsed)
+    each(labels, path, |label, path| parsed(label, path))
 }
 
 /// Checks one label.
@@ -93,10 +95,10 @@ pub fn labels_from_wire(labels: &[String], path: &Path) -> Result<Vec<Label>, Vi
 /// # Errors
 /// It is none.
 pub fn label_from_wire(label: &str, path: &Path) -> Result<Label, Violations> {
-    parsed(&label.to_owned(), path)
+    parsed(label, path)
 }
 
-fn parsed<T: FromStr<Err: fmt::Display>>(text: &String, path: &Path) -> Result<T, Violations> {
+fn parsed<T: FromStr<Err: fmt::Display>>(text: &str, path: &Path) -> Result<T, Violations> {
     text.parse().map_err(|error: T::Err| Violations::one(path, error))
 }
 
