@@ -11,9 +11,11 @@
 //! [`ruleset`] is what is rendered, compared and told. None of it knows how a location was decided.
 
 pub mod ground;
+pub mod plan;
 pub mod protocol;
 pub mod render;
 pub mod ruleset;
+pub mod text;
 
 #[cfg(test)]
 pub(crate) mod evaluate;
