@@ -3,10 +3,21 @@
 //! ```text
 //! Policy ┐
 //!        ├► render (pure) ─► Ruleset ─► plan (pure) ─► netfilter (one transaction) ─► read back
-//! Ground ┘
+//! Ground ┘      │
+//!               ├► flows (pure): which flows from before are cut, and which are so no longer
+//!               └► hits (pure): what the rules have counted
 //! ```
 //!
 //! [`ruleset`] is what is rendered, compared and told. None of it knows how a location was decided.
 
 pub mod ground;
+pub mod plan;
+pub mod protocol;
+pub mod render;
 pub mod ruleset;
+pub mod text;
+
+#[cfg(test)]
+pub(crate) mod evaluate;
+#[cfg(test)]
+pub(crate) mod testing;

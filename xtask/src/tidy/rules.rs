@@ -26,7 +26,7 @@ const EDGE: [&str; 11] = [
 ];
 
 /// Files that decide: no clock, no socket, no runtime, outside their tests.
-const DECIDING: [&str; 23] = [
+const DECIDING: [&str; 30] = [
     "proto/src/",
     "agent/src/location/race.rs",
     "agent/src/location/engine.rs",
@@ -43,6 +43,13 @@ const DECIDING: [&str; 23] = [
     "agent/src/link/backoff.rs",
     "agent/src/policy.rs",
     "agent/src/ledger/accept.rs",
+    "agent/src/enforce/firewall/flows",
+    "agent/src/enforce/firewall/ground",
+    "agent/src/enforce/firewall/hits",
+    "agent/src/enforce/firewall/plan",
+    "agent/src/enforce/firewall/protocol",
+    "agent/src/enforce/firewall/render",
+    "agent/src/enforce/firewall/text",
     "server/src/settings/",
     "server/src/fleet/slots.rs",
     "server/src/fleet/admission.rs",

@@ -1,0 +1,83 @@
+//! What passes whatever a policy says: without it a machine has no address, no neighbours and no names, and cannot find out
+//! that it is back inside.
+//!
+//! Loopback, replies and the agent's own sockets pass too; their tests are not about addresses and ports and stand in
+//! [`super`].
+
+use std::net::Ipv6Addr;
+
+use landmark_proto::firewall::remote::AddressRange;
+use landmark_proto::firewall::ruling::Flow;
+
+use super::sets::{Addresses, Sets};
+use crate::enforce::firewall::ground::Ground;
+use crate::enforce::firewall::protocol::{ICMPV6, TCP, UDP};
+use crate::enforce::firewall::ruleset::{Action, Family, Rule, Side, Test, Verdict};
+
+const DNS: u16 = 53;
+const DHCP_SERVER: u16 = 67;
+const DHCP_CLIENT: u16 = 68;
+const DHCPV6_CLIENT: u16 = 546;
+const DHCPV6_SERVER: u16 = 547;
+
+/// fe80::/10: the addresses that DHCPv6 is spoken from (RFC 8415, section 13 and 16).
+const LINK_LOCAL: (Ipv6Addr, Ipv6Addr) = (
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0),
+    Ipv6Addr::new(0xfebf, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff),
+);
+
+/// ICMPv6 types: multicast listener discovery (130 to 132, RFC 2710; 143, RFC 3810), and neighbour and router discovery (133
+/// to 137, RFC 4861). Connection tracking does not track them, so that none of them is ever a reply.
+const DISCOVERY: [(u8, u8); 2] = [(130, 137), (143, 143)];
+
+/// The rules for all of it.
+pub(super) fn rules(flow: Flow, ground: &Ground, sets: &mut Sets) -> Vec<Rule> {
+    let udp = |(source, destination): (u16, u16)| {
+        [
+            Test::Protocol(UDP),
+            Test::Port(Side::Source, source, source),
+            Test::Port(Side::Destination, destination, destination),
+        ]
+    };
+    let v4 = [Test::Family(Family::V4)];
+    let from_neighbour = [Test::Family(Family::V6), Test::V6(Side::Source, LINK_LOCAL.0, LINK_LOCAL.1)];
+    let mut rules = vec![
+        accept(v4.into_iter().chain(udp(dhcp(flow))).collect(), "DHCP"),
+        accept(from_neighbour.into_iter().chain(udp(dhcpv6(flow))).collect(), "DHCPv6"),
+    ];
+    rules.extend(DISCOVERY.map(|(first, last)| {
+        let tests = vec![Test::Family(Family::V6), Test::Protocol(ICMPV6), Test::IcmpType(first, last)];
+        accept(tests, "neighbours and multicast listeners")
+    }));
+    if flow == Flow::Outbound {
+        let resolvers = Addresses::new(ground.resolvers.iter().copied().map(AddressRange::single));
+        for protocol in [UDP, TCP] {
+            for addresses in resolvers.alternatives(Side::Destination, None, sets) {
+                let mut tests = vec![Test::Protocol(protocol), Test::Port(Side::Destination, DNS, DNS)];
+                tests.extend(addresses);
+                rules.push(accept(tests, "this machine's name servers"));
+            }
+        }
+    }
+    rules
+}
+
+/// Source and destination port of what a client gets or sends (RFC 2131).
+fn dhcp(flow: Flow) -> (u16, u16) {
+    match flow {
+        Flow::Inbound => (DHCP_SERVER, DHCP_CLIENT),
+        Flow::Outbound => (DHCP_CLIENT, DHCP_SERVER),
+    }
+}
+
+/// The same for IPv6 (RFC 8415).
+fn dhcpv6(flow: Flow) -> (u16, u16) {
+    match flow {
+        Flow::Inbound => (DHCPV6_SERVER, DHCPV6_CLIENT),
+        Flow::Outbound => (DHCPV6_CLIENT, DHCPV6_SERVER),
+    }
+}
+
+fn accept(tests: Vec<Test>, comment: &str) -> Rule {
+    Rule { tests, is_counted: false, action: Action::Verdict(Verdict::Accept), comment: comment.to_owned() }
+}
