@@ -10,6 +10,7 @@
 //!
 //! [`ruleset`] is what is rendered, compared and told. None of it knows how a location was decided.
 
+pub mod flows;
 pub mod ground;
 pub mod plan;
 pub mod protocol;
