@@ -12,6 +12,7 @@
 
 pub mod flows;
 pub mod ground;
+pub mod hits;
 pub mod plan;
 pub mod protocol;
 pub mod render;
