@@ -10,7 +10,9 @@
 //!
 //! [`ruleset`] is what is rendered, compared and told. None of it knows how a location was decided.
 
+pub mod flows;
 pub mod ground;
+pub mod hits;
 pub mod plan;
 pub mod protocol;
 pub mod render;

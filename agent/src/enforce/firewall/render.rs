@@ -10,7 +10,7 @@
 //! Every packet that gets as far as the exceptions is counted by one rule: that of the exception that decides, or that of the
 //! level. [`landmark_proto::firewall::ruling`] is what all this must agree with.
 
-mod always;
+pub(super) mod always;
 mod sets;
 
 use landmark_proto::firewall::remote::AddressRange;

@@ -4,7 +4,7 @@
 //! Loopback, replies and the agent's own sockets pass too; their tests are not about addresses and ports and stand in
 //! [`super`].
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use landmark_proto::firewall::remote::AddressRange;
 use landmark_proto::firewall::ruling::Flow;
@@ -29,6 +29,33 @@ const LINK_LOCAL: (Ipv6Addr, Ipv6Addr) = (
 /// ICMPv6 types: multicast listener discovery (130 to 132, RFC 2710; 143, RFC 3810), and neighbour and router discovery (133
 /// to 137, RFC 4861). Connection tracking does not track them, so that none of them is ever a reply.
 const DISCOVERY: [(u8, u8); 2] = [(130, 137), (143, 143)];
+
+/// The first packet of a connection, at this machine: the source before a source NAT, the destination after a destination
+/// NAT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::enforce::firewall) struct First {
+    /// Which side sends it.
+    pub(in crate::enforce::firewall) flow: Flow,
+    pub(in crate::enforce::firewall) protocol: u8,
+    pub(in crate::enforce::firewall) source: IpAddr,
+    pub(in crate::enforce::firewall) source_port: u16,
+    pub(in crate::enforce::firewall) destination: IpAddr,
+    pub(in crate::enforce::firewall) destination_port: u16,
+}
+
+/// Whether it begins a connection that always passes: what [`rules`] say, but for discovery, of which no connections are
+/// made.
+pub(in crate::enforce::firewall) fn passes(first: &First, ground: &Ground) -> bool {
+    let First { flow, protocol, source, source_port, destination, destination_port } = *first;
+    let is_outbound = flow == Flow::Outbound;
+    let ports = (source_port, destination_port);
+    match (protocol, source) {
+        (UDP, IpAddr::V4(_)) if ports == dhcp(flow) => true,
+        (UDP, IpAddr::V6(v6)) if ports == dhcpv6(flow) && is_link_local(v6) => true,
+        (TCP | UDP, _) => is_outbound && destination_port == DNS && ground.resolvers.contains(&destination),
+        (_, _) => false,
+    }
+}
 
 /// The rules for all of it.
 pub(super) fn rules(flow: Flow, ground: &Ground, sets: &mut Sets) -> Vec<Rule> {
@@ -76,6 +103,10 @@ fn dhcpv6(flow: Flow) -> (u16, u16) {
         Flow::Inbound => (DHCPV6_SERVER, DHCPV6_CLIENT),
         Flow::Outbound => (DHCPV6_CLIENT, DHCPV6_SERVER),
     }
+}
+
+fn is_link_local(address: Ipv6Addr) -> bool {
+    (LINK_LOCAL.0..=LINK_LOCAL.1).contains(&address)
 }
 
 fn accept(tests: Vec<Test>, comment: &str) -> Rule {
