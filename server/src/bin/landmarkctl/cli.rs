@@ -5,6 +5,7 @@ pub(crate) mod assignments;
 pub(crate) mod context;
 pub(crate) mod draft;
 pub(crate) mod edits;
+pub(crate) mod firewall;
 pub(crate) mod gateways;
 pub(crate) mod location;
 pub(crate) mod servers;
@@ -184,6 +185,10 @@ pub(crate) enum Command {
     /// The gateways of the company's networks, for the criterion gateway
     #[command(subcommand, after_help = gateways::EXAMPLES)]
     Gateways(gateways::Gateways),
+
+    /// The firewall of the machines: policies, and the profiles that give them to machines
+    #[command(subcommand, after_help = firewall::EXAMPLES)]
+    Firewall(firewall::Firewall),
 
     /// The server itself
     #[command(subcommand)]

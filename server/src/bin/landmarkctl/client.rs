@@ -14,9 +14,9 @@ use std::time::Duration;
 use landmark_proto::wire::admin_client::AdminClient;
 use tonic::metadata::{Ascii, MetadataValue};
 
-pub(crate) use calls::{AgentFilter, TokenWish};
+pub(crate) use calls::{AgentFilter, MachineFacts, OfSettings, TokenWish};
 pub(crate) use connect::{ConnectError, Step};
-pub(crate) use edit::{Edit, Entry, Rules};
+pub(crate) use edit::{Edit, Entry, FirewallEdit, Owner, Rules};
 pub(crate) use refusal::{CallError, Refusal};
 pub(crate) use trust::{Trust, TrustError};
 

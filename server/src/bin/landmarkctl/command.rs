@@ -6,11 +6,13 @@ mod assignments;
 mod contexts;
 mod draft;
 mod edits;
+mod firewall;
 mod gateways;
 mod health;
 mod lint;
 mod location;
 mod names;
+mod places;
 mod servers;
 mod sheets;
 mod shell;
@@ -83,6 +85,7 @@ async fn dispatch(run: &Run, command: Command) -> Result<Exit, Failure> {
         Command::Tokens(command) => tokens::run(run, command).await,
         Command::Location(command) => location::run(run, command).await,
         Command::Gateways(command) => gateways::run(run, command).await,
+        Command::Firewall(command) => firewall::run(run, command).await,
         Command::Server(Server::Info) => info(run).await,
         Command::Context(command) => contexts::run(run, command),
         Command::Completion { shell } => shell::completion(&run.out, shell),

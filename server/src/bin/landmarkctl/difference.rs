@@ -1,10 +1,13 @@
-//! What became of a reference server list, told on this side: for dry runs, and for a draft that somebody else changed.
+//! What became of the settings, told on this side: for dry runs, and for a draft that somebody else changed.
 //!
 //! Only for people to read; what is assigned is told by the server's own difference.
+
+mod firewall;
 
 use crate::render::settings::{self, hardware, port_list};
 use crate::view::change::{Change, ChangeKind};
 use crate::view::draft::{Gateway, Probe, ReferenceServer, ReferenceServers, Settings};
+use crate::view::firewall::Firewall;
 
 /// From one state of the settings to another.
 pub(crate) fn between(before: &Settings, after: &Settings) -> Vec<Change> {
@@ -15,7 +18,13 @@ pub(crate) fn between(before: &Settings, after: &Settings) -> Vec<Change> {
         changes.extend(changed(&format!("location.{}", name.replace('-', "_")), Some(old), Some(new)));
     }
     changes.extend(gateways(&before.gateways, &after.gateways));
+    changes.extend(firewall(&before.firewall, &after.firewall));
     changes
+}
+
+/// Of the firewall: policies with their exceptions, profiles, the template.
+pub(crate) fn firewall(before: &Firewall, after: &Firewall) -> Vec<Change> {
+    firewall::between(before, after)
 }
 
 /// Gateways that are gone, then those that are new.

@@ -13,7 +13,7 @@ use crate::render::plain::printable;
 
 pub(crate) use connect::connect;
 pub(crate) use context::credentials;
-pub(crate) use refusal::{Known, Origins, refused, refused_change, stale};
+pub(crate) use refusal::{Known, Origins, refused, refused_change, stale, unusable};
 
 /// How the program ends. `--help` documents the codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ pub(crate) mod certificate;
 pub(crate) mod changes;
 pub(crate) mod evidence;
 pub(crate) mod findings;
+pub(crate) mod firewall;
 pub(crate) mod health;
 pub(crate) mod names;
 pub(crate) mod plain;

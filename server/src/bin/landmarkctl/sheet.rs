@@ -1,10 +1,12 @@
 //! Lists of reference servers as CSV: `host,port`, one or several ports a line, several lines a host, and a column `pins`
-//! where an entry is recognised by its key. Lists of gateways as CSV: `ip` or `ip,mac`.
+//! where an entry is recognised by its key. Lists of gateways as CSV: `ip` or `ip,mac`. A
+//! whole firewall as JSON or TOML.
 //!
 //! Pure. Every problem is named by its line, all of them at once. What a host or a port is comes from the model that the
 //! server shares; how many of them there may be is left to the server.
 
 mod encoding;
+pub(crate) mod firewall;
 pub(crate) mod gateways;
 mod lines;
 mod read;

@@ -12,6 +12,7 @@ pub(crate) mod change;
 pub(crate) mod draft;
 pub(crate) mod evidence;
 pub(crate) mod finding;
+pub(crate) mod firewall;
 pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod progress;

@@ -95,7 +95,7 @@ pub(crate) enum Assignments {
     },
 }
 
-fn parse_revision(text: &str) -> Result<u64, String> {
+pub(super) fn parse_revision(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) => Err("assignments are counted from 1".to_owned()),
         Ok(revision) => Ok(revision),

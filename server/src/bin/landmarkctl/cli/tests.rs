@@ -71,6 +71,35 @@ fn contradictions_are_refused() {
         &["gateways", "add", "10.0.0.1,00:11"],
         &["gateways", "import", "f", "--replace", "--append"],
         &["assign", "--timeout", "60"],
+        &["firewall"],
+        &["firewall", "show", "--assigned", "--revision", "3"],
+        &["firewall", "show", "--revision", "0"],
+        &["firewall", "policies", "add", "Travel"],
+        &["firewall", "policies", "add", "", "--level", "low"],
+        &["firewall", "policies", "add", "Travel", "--level", "highest"],
+        &["firewall", "policies", "edit", "Travel"],
+        &["firewall", "policies", "edit", "Travel", "--observe", "--enforce"],
+        &["firewall", "policies", "remove"],
+        &["firewall", "exceptions", "add", "Travel", "SSH"],
+        &["firewall", "exceptions", "add", "Travel", "SSH", "--allow", "--block"],
+        &["firewall", "exceptions", "add", "Travel", "SSH", "--allow", "--in", "--both"],
+        &["firewall", "exceptions", "add", "Travel", "SSH", "--allow", "--in", "--out"],
+        &["firewall", "exceptions", "add", "Travel", "SSH", "--allow", "--ports", "99-1"],
+        &["firewall", "exceptions", "add", "Travel", "SSH", "--allow", "--remote", "10.0.0.1/8"],
+        &["firewall", "exceptions", "add", "Travel", "SSH", "--allow", "--first", "--last"],
+        &["firewall", "exceptions", "edit", "Travel", "SSH"],
+        &["firewall", "exceptions", "list"],
+        &["firewall", "exceptions", "remove", "Travel"],
+        &["firewall", "template", "add", "Travel", "SSH", "--allow"],
+        &["firewall", "profiles", "add", "Laptops"],
+        &["firewall", "profiles", "add", "Laptops", "--policy", "a", "--location", "unknown"],
+        &["firewall", "profiles", "add", "Laptops", "--policy", "a", "--label", "berlin"],
+        &["firewall", "profiles", "add", "Laptops", "--policy", "a", "--host-name", "a b"],
+        &["firewall", "profiles", "edit", "Laptops"],
+        &["firewall", "profiles", "edit", "Laptops", "--any-label", "--label", "a=b"],
+        &["firewall", "profiles", "edit", "Laptops", "--enable", "--disable"],
+        &["firewall", "which", "--address", "10.0.0.0/8"],
+        &["firewall", "which", "--assigned", "--revision", "3"],
         &["tokens", "create", "--uses", "0"],
     ] {
         assert!(parse(arguments).is_err(), "{arguments:?}");
@@ -228,4 +257,122 @@ fn a_wrong_flag_is_answered_with_the_usage_of_its_command() {
     assert_eq!(usage(&["assign", "--wait", "--now"]), "Usage: landmarkctl assign [OPTIONS]");
     assert_eq!(usage(&["servers", "add"]), "Usage: landmarkctl servers add [OPTIONS] <HOST PORT>...");
     assert_eq!(usage(&["--now"]), "Usage: landmarkctl [OPTIONS] <COMMAND>");
+}
+
+/// The command lines of a help text, without what explains them.
+fn examples(help: &str) -> Vec<String> {
+    let text = help.replace("\\\n", " ");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("  landmarkctl "));
+    let commands = lines.map(|line| {
+        let pieces: Vec<&str> = line.split("   ").collect();
+        let command = if line.contains("  ") {
+            pieces.iter().take_while(|piece| !piece.is_empty()).next()
+        } else {
+            None
+        };
+        let command = command.copied().unwrap_or(line);
+        command
+            .split([';', '|', '>'])
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    });
+    commands.collect()
+}
+
+/// Words as a shell takes them apart.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for letter in command.chars() {
+        match (letter, quote) {
+            ('"' | '\'', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            (' ', None) => words.push(std::mem::take(&mut word)),
+            (letter, _) => word.push(letter),
+        }
+    }
+    words.push(word);
+    words
+}
+
+#[test]
+fn the_examples_of_the_firewall_are_narrow_and_can_be_typed() {
+    let mut n_examples = 0;
+    for help in [
+        firewall::EXAMPLES,
+        firewall::policies::EXAMPLES,
+        firewall::exceptions::EXAMPLES,
+        firewall::exceptions::TEMPLATE_EXAMPLES,
+        firewall::profiles::EXAMPLES,
+        firewall::WHICH_HELP,
+        firewall::HITS_HELP,
+        firewall::FILE_HELP,
+    ] {
+        for line in help.lines() {
+            assert!(line.chars().count() <= 86, "{line}");
+        }
+        for example in examples(help) {
+            n_examples += 1;
+            let words = words(&example);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let parsed = parse(&words);
+            assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+        }
+    }
+    assert!(n_examples > 30, "{n_examples}");
+}
+
+#[test]
+fn an_exception_is_read_with_all_its_options() {
+    use crate::view::firewall::{Action, Direction, Protocol};
+    let arguments = [
+        "firewall",
+        "exceptions",
+        "add",
+        "On the way",
+        "Web",
+        "--block",
+        "--out",
+        "--protocol",
+        "tcp+udp",
+        "--ports",
+        "8000-8099,80",
+        "--remote",
+        "10.0.0.0/8",
+        "--remote",
+        "a.example",
+        "--position",
+        "2",
+    ];
+    let Command::Firewall(firewall::Firewall::Exceptions(firewall::exceptions::Exceptions::Add {
+        policy,
+        add,
+    })) = parse(&arguments).unwrap().command
+    else {
+        panic!("not exceptions add")
+    };
+    assert_eq!((policy.as_str(), add.name.as_str()), ("On the way", "Web"));
+    assert_eq!(add.wish.action(), Some(Action::Block));
+    assert_eq!(add.wish.direction(), Some(Direction::Outbound));
+    assert_eq!(add.wish.protocol, Some(Protocol::TcpUdp));
+    assert_eq!(add.wish.ports.unwrap().to_string(), "80,8000-8099");
+    assert_eq!(add.wish.remotes.len(), 2);
+    assert_eq!(add.place.to, Some(2));
+}
+
+#[test]
+fn settings_that_are_looked_at_are_the_draft_unless_said() {
+    use crate::client::OfSettings;
+    let of = |arguments: &[&str]| {
+        let arguments = [&["firewall", "which"], arguments].concat();
+        let Command::Firewall(firewall::Firewall::Which(which)) = parse(&arguments).unwrap().command else {
+            panic!("not firewall which")
+        };
+        which.into_facts().0
+    };
+    assert_eq!(of(&[]), OfSettings::Draft);
+    assert_eq!(of(&["--assigned"]), OfSettings::Assigned);
+    assert_eq!(of(&["--revision", "3"]), OfSettings::Revision(3));
 }

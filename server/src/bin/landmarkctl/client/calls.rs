@@ -1,5 +1,7 @@
 //! One method an RPC.
 
+mod firewall;
+
 use std::time::Duration;
 
 use landmark_daemon::error::Chain;
@@ -8,6 +10,7 @@ use landmark_proto::wire;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
+pub(crate) use self::firewall::{MachineFacts, OfSettings};
 use super::{Admin, CALL_LIMIT, CallError, Client, END_LIMIT, Edit};
 use crate::view::agent::{Agent, AgentDetail, AgentEvent, AssignmentState, Connection};
 use crate::view::assignment::{Assigned, Assignment, AssignmentDetail};

@@ -1,5 +1,7 @@
 //! Edits of the draft, as they are sent.
 
+mod firewall;
+
 use std::time::Duration;
 
 use landmark_proto::convert::gateways::gateway_to_wire;
@@ -9,6 +11,7 @@ use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire;
 use landmark_proto::wire::edit as kind;
 
+pub(crate) use self::firewall::{FirewallEdit, Owner};
 use crate::view::rules::{Criterion, ServerConnection, Tunnels};
 
 /// One edit of the draft. Places count from 0, as on the wire.
@@ -24,6 +27,7 @@ pub(crate) enum Edit {
     AddGateways(Vec<Gateway>),
     RemoveGateways(Vec<Gateway>),
     ReplaceGateways(Vec<Gateway>),
+    Firewall(FirewallEdit),
 }
 
 /// A host with its ports and pins, unchecked: the server decides what they may be.
@@ -112,6 +116,7 @@ impl From<Edit> for wire::Edit {
             Edit::ReplaceGateways(list) => {
                 Kind::ReplaceGateways(kind::ReplaceGateways { gateways: gateways(&list) })
             }
+            Edit::Firewall(edit) => edit.into(),
         };
         Self { kind: Some(kind) }
     }

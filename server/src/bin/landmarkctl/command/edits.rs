@@ -67,6 +67,17 @@ pub(super) async fn explain(
     stale(doing, present, &known, &run.out.paper())
 }
 
+/// Whether what was read is in force.
+pub(super) fn remark_state(run: &Run, draft: &Draft) {
+    match draft.assigned_revision {
+        None => run.out.remark("of the draft; nothing was assigned yet"),
+        Some(_) if draft.differs => {
+            run.out.remark("of the draft, which differs from what is assigned: landmarkctl draft diff");
+        }
+        Some(revision) => run.out.remark(format!("in force as assignment {revision}")),
+    }
+}
+
 /// Of the list as saved: what agents will refuse.
 pub(super) fn remark_own_machine(run: &Run, draft: &Draft) {
     if let Some(remark) = advice::own_machine(&draft.settings.reference_servers) {

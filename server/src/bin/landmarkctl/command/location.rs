@@ -19,13 +19,7 @@ async fn show(run: &Run) -> Result<Exit, Failure> {
     let mut client = run.client().await?;
     let draft = edits::read(&mut client).await?;
     run.out.result(&draft.settings.location, || rules(&draft.settings.location))?;
-    match draft.assigned_revision {
-        None => run.out.remark("of the draft; nothing was assigned yet"),
-        Some(_) if draft.differs => {
-            run.out.remark("of the draft, which differs from what is assigned: landmarkctl draft diff");
-        }
-        Some(revision) => run.out.remark(format!("in force as assignment {revision}")),
-    }
+    edits::remark_state(run, &draft);
     Ok(Exit::Done)
 }
 

@@ -6,6 +6,7 @@ mod pin;
 use serde::Serialize;
 
 use super::edits::{self, Save};
+use super::places::{self, Spot};
 use super::{Run, health, lint, sheets};
 use crate::cli::edits::Etag;
 use crate::cli::servers::{Add, Move, Place, Servers};
@@ -230,42 +231,16 @@ async fn move_to(run: &Run, arguments: Move) -> Result<Exit, Failure> {
 
 /// The place on the wire: from 0, counted without the entry that moves.
 fn place_of(place: &Place, moving: Option<&str>, draft: &Draft) -> Result<u32, Failure> {
-    let hosts: Vec<&str> = draft
-        .settings
-        .reference_servers
-        .servers
-        .iter()
-        .map(|server| server.host.as_str())
-        .filter(|host| Some(*host) != moving)
-        .collect();
-    let n_others = hosts.len();
-    let find = |neighbour: &str| {
-        let canonical = canonical(neighbour);
-        if moving == Some(canonical.as_str()) {
-            return Err(Failure::usage(format!("{neighbour} cannot stand beside itself")));
-        }
-        hosts.iter().position(|host| *host == canonical).ok_or_else(|| {
-            Failure::new(Exit::Refused, format!("{neighbour} is not on the list"))
-                .hint("landmarkctl servers list")
-        })
+    let servers = &draft.settings.reference_servers.servers;
+    let hosts: Vec<&str> = servers.iter().map(|server| server.host.as_str()).collect();
+    let spot = match place {
+        Place { to: Some(to), .. } => Spot::To(*to),
+        Place { before: Some(neighbour), .. } => Spot::Before(canonical(neighbour)),
+        Place { after: Some(neighbour), .. } => Spot::After(canonical(neighbour)),
+        Place { last: true, .. } => Spot::Last,
+        Place { .. } => Spot::First,
     };
-    let index = match place {
-        Place { to: Some(to), .. } => {
-            let index = usize::try_from(to.saturating_sub(1)).unwrap_or(usize::MAX);
-            if index > n_others {
-                let n_places = n_others + 1;
-                return Err(Failure::new(Exit::Refused, format!("--to {to} is beyond the end of the list"))
-                    .detail(format!("the last place is {n_places}")));
-            }
-            index
-        }
-        Place { before: Some(neighbour), .. } => find(neighbour)?,
-        Place { after: Some(neighbour), .. } => find(neighbour)? + 1,
-        Place { last: true, .. } => n_others,
-        Place { .. } => 0,
-    };
-    // A list has 320 entries at most.
-    Ok(u32::try_from(index).unwrap_or(u32::MAX))
+    places::place_of(&spot, &hosts, moving, "landmarkctl servers list")
 }
 
 async fn remove(run: &Run, arguments: &[String], etag: Etag) -> Result<Exit, Failure> {

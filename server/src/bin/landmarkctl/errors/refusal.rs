@@ -1,5 +1,6 @@
 //! Words for the server's "no": every broken rule at the argument or line that it comes from.
 
+use landmark_proto::violation::Violations;
 use tonic::Code;
 
 use super::connect::PORTS;
@@ -86,6 +87,14 @@ fn from_refusal(doing: &str, refusal: &Refusal, origins: &Origins) -> Failure {
         failure.problem(origins.place_of(&violation.path), violation.message.clone())
     });
     preconditions.iter().fold(failure, |failure, needed| failure.hint(needed.clone()))
+}
+
+/// What was given breaks rules that need no server to be seen: each of them at the argument that it comes from.
+pub(crate) fn unusable(doing: &str, violations: &Violations, origins: &Origins) -> Failure {
+    let failure = Failure::usage(format!("cannot {doing}"));
+    violations.as_slice().iter().fold(failure, |failure, violation| {
+        failure.problem(origins.place_of(&violation.path), violation.message.clone())
+    })
 }
 
 /// Words for codes that say nothing about what was asked; `None` for the others.

@@ -21,7 +21,7 @@ pub(crate) fn table(rows: &[Agent], names: &Names, paper: &Paper) -> Table {
     // Beginnings of ids are there to be copied.
     let name = if names.is_empty() { "NAME" } else { "!NAME" };
     let mut table =
-        Table::new(&[name, "CONNECTION", "LOCATION", "REASON", "SINCE", ">HOLDS", "ASSIGNMENT", "POLICY"]);
+        Table::new(&[name, "CONNECTION", "LOCATION", "REASON", "SINCE", ">HOLDS", "ASSIGNMENT", "FIREWALL"]);
     for agent in rows {
         table.row(vec![
             Cell::new(names.of(&agent.host_name, &agent.agent_id)),
@@ -89,7 +89,7 @@ fn assignment_state(agent: &Agent) -> Cell {
 }
 
 fn enforcement(enforcement: Option<&Enforcement>) -> Cell {
-    let Some(state) = enforcement.and_then(|enforcement| enforcement.state) else {
+    let Some((status, state)) = enforcement.and_then(|status| Some((status, status.state?))) else {
         return Cell::optional(None::<String>);
     };
     let tone = match state {
@@ -98,7 +98,21 @@ fn enforcement(enforcement: Option<&Enforcement>) -> Cell {
         EnforcementState::Failed | EnforcementState::Unavailable => Tone::Bad,
         EnforcementState::Nothing => Tone::Faint,
     };
-    Cell::toned(state.to_string(), tone)
+    let words = in_words(state, status.reason.as_deref());
+    Cell::toned(
+        status.policy.as_ref().map_or_else(|| words.clone(), |policy| format!("{policy} ({words})")),
+        tone,
+    )
+}
+
+/// "applied", "failed: no space left", "not available: this system has no nftables".
+fn in_words(state: EnforcementState, reason: Option<&str>) -> String {
+    match (state, reason) {
+        (EnforcementState::Failed | EnforcementState::Unavailable, Some(reason)) => {
+            format!("{state}: {reason}")
+        }
+        _ => state.to_string(),
+    }
 }
 
 /// All that is known of one.
@@ -133,12 +147,25 @@ pub(crate) fn sheet(detail: &AgentDetail, paper: &Paper) -> String {
         ),
         ("reported", agent.location_reported_at.map(|time| paper.moment(Some(time)))),
         ("assignment", Some(holds(agent))),
-        ("policy", agent.enforcement.as_ref().map(|status| policy(status, paper))),
+        ("profile", agent.enforcement.as_ref().and_then(|status| status.profile.clone())),
+        ("policy", agent.enforcement.as_ref().and_then(|status| status.policy.clone())),
+        ("firewall", agent.enforcement.as_ref().map(|status| firewall(status, paper))),
         (
             "machine",
             machine.as_ref().map(|machine| {
                 format!("{}, {}, {}", machine.operating_system, machine.kernel, machine.architecture)
             }),
+        ),
+        (
+            "platform",
+            machine.as_ref().and_then(|machine| machine.platform).map(|platform| platform.to_string()),
+        ),
+        (
+            "labels",
+            machine
+                .as_ref()
+                .filter(|machine| !machine.labels.is_empty())
+                .map(|machine| machine.labels.join(", ")),
         ),
         ("version", agent.agent_version.clone()),
         ("enrolled", agent.enrolled_at.map(|time| paper.moment(Some(time)))),
@@ -173,8 +200,8 @@ fn holds(agent: &Agent) -> String {
     }
 }
 
-fn policy(status: &Enforcement, paper: &Paper) -> String {
-    let Enforcement { state, backend, reason, location, revision, since } = status;
+fn firewall(status: &Enforcement, paper: &Paper) -> String {
+    let Enforcement { state, backend, reason, location, revision, since, profile: _, policy: _ } = status;
     let mut text = state.map_or_else(|| NOTHING.to_owned(), |state| state.to_string());
     if let Some(location) = location {
         text.push_str(&format!(", of location {location}"));

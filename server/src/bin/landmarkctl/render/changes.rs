@@ -44,6 +44,9 @@ fn subject(change: &Change) -> Option<String> {
     if let Some(address) = change.path.strip_prefix("gateways[").and_then(|rest| rest.strip_suffix(']')) {
         return Some(format!("gateway {address}"));
     }
+    if let Some(words) = of_firewall(&change.path) {
+        return Some(words);
+    }
     let words = match change.path.as_str() {
         "reference_servers.enabled" => "reference server list",
         "location.server_connection" => "connection to the server",
@@ -57,6 +60,32 @@ fn subject(change: &Change) -> Option<String> {
         _ => return None,
     };
     Some(words.to_owned())
+}
+
+/// What a path into the firewall is about. Names may have brackets themselves: the last one closes.
+pub(super) fn of_firewall(path: &str) -> Option<String> {
+    let rest = path.strip_prefix("firewall.")?;
+    if let Some(name) = rest.strip_prefix("template[").and_then(|rest| rest.strip_suffix(']')) {
+        return Some(format!("template exception \"{name}\""));
+    }
+    let (kind, name) = match (rest.strip_prefix("policies["), rest.strip_prefix("profiles[")) {
+        (Some(name), _) => ("firewall policy", name),
+        (_, Some(name)) => ("firewall profile", name),
+        (None, None) => return Some(format!("firewall {rest}")),
+    };
+    if let Some(name) = name.strip_suffix(']').filter(|name| !name.contains("].")) {
+        return Some(format!("{kind} \"{name}\""));
+    }
+    let (name, field) = name.rsplit_once("].")?;
+    let exception = field.strip_prefix("exceptions[").and_then(|rest| rest.strip_suffix(']'));
+    Some(match (exception, field) {
+        (Some(exception), _) => format!("exception \"{exception}\" of {kind} \"{name}\""),
+        (None, "enabled") => format!("{kind} \"{name}\""),
+        (None, field) => {
+            let field = field.trim_start_matches("conditions.").replace('_', " ");
+            format!("{field} of {kind} \"{name}\"")
+        }
+    })
 }
 
 /// "1 unassigned change", "3 unassigned changes".
@@ -88,9 +117,23 @@ mod tests {
             change(ChangeKind::Changed, "reference_servers.servers[10.1.1.5].probe", "tcp", "tls"),
             change(ChangeKind::Added, "reference_servers.servers[10.1.1.5].tls.pins", "", "sha256:abc"),
             change(ChangeKind::Removed, "gateways[fe80::1]", "any hardware", ""),
+            change(ChangeKind::Added, "firewall.policies[a [b]]", "", "level high, enforce, no exceptions"),
+            change(ChangeKind::Changed, "firewall.policies[a].level", "low", "high"),
+            change(
+                ChangeKind::Removed,
+                "firewall.policies[a].exceptions[DNS]",
+                "allow in and out udp 53",
+                "",
+            ),
+            change(ChangeKind::Moved, "firewall.profiles[All agents]", "place 1", "place 2"),
+            change(ChangeKind::Changed, "firewall.profiles[Laptops].enabled", "enabled", "disabled"),
+            change(ChangeKind::Changed, "firewall.profiles[Laptops].policy", "a", "b"),
+            change(ChangeKind::Changed, "firewall.profiles[Laptops].conditions.host_names", "any", "lt-*"),
+            change(ChangeKind::Moved, "firewall.policies", "", "in another order"),
+            change(ChangeKind::Removed, "firewall.template[DNS]", "allow in and out udp 53", ""),
             change(ChangeKind::Changed, "of.a.newer.server", "a", "b"),
         ]);
-        insta::assert_snapshot!(text, @r"
+        insta::assert_snapshot!(text, @r#"
         ~ reference server list: disabled → enabled
         - reference server 10.1.1.9: 22 at place 1
         + reference server 10.1.1.5: 80, 443 at place 1
@@ -100,7 +143,16 @@ mod tests {
         ~ probe of reference server 10.1.1.5: tcp → tls
         + key of reference server 10.1.1.5: sha256:abc
         - gateway fe80::1: any hardware
+        + firewall policy "a [b]": level high, enforce, no exceptions
+        ~ level of firewall policy "a": low → high
+        - exception "DNS" of firewall policy "a": allow in and out udp 53
+        > firewall profile "All agents": place 1 → place 2
+        ~ firewall profile "Laptops": enabled → disabled
+        ~ policy of firewall profile "Laptops": a → b
+        ~ host names of firewall profile "Laptops": any → lt-*
+        > firewall policies: in another order
+        - template exception "DNS": allow in and out udp 53
         ~ of.a.newer.server: a → b
-        ");
+        "#);
     }
 }

@@ -1,5 +1,6 @@
 //! What is doubtful in the draft, for people.
 
+use super::changes::of_firewall;
 use super::plain::one_line;
 use crate::view::finding::Finding;
 
@@ -35,6 +36,9 @@ fn subject(path: &str) -> String {
     if let Some(address) = inside("gateways[") {
         return format!("gateway {address}");
     }
+    if let Some(words) = of_firewall(path) {
+        return words;
+    }
     match path {
         "reference_servers.enabled" | "reference_servers.servers" => "reference server list".to_owned(),
         "location.required_successes" => "required successes".to_owned(),
@@ -59,9 +63,10 @@ mod tests {
             finding("list_disabled", "reference_servers.enabled"),
             finding("public_address", "reference_servers.servers[2a00::1]"),
             finding("gateway_without_mac", "gateways[fe80::1]"),
+            finding("profile_never_reached", "firewall.profiles[Berlin]"),
             finding("of_a_newer_server", "elsewhere"),
         ];
-        insta::assert_snapshot!(findings(&list), @r"
+        insta::assert_snapshot!(findings(&list), @r#"
         reference server list [list_disabled]
           it is so, and that is bad
           remedy: landmarkctl servers enable
@@ -71,10 +76,13 @@ mod tests {
         gateway fe80::1 [gateway_without_mac]
           it is so, and that is bad
           remedy: landmarkctl servers enable
+        firewall profile "Berlin" [profile_never_reached]
+          it is so, and that is bad
+          remedy: landmarkctl servers enable
         elsewhere [of_a_newer_server]
           it is so, and that is bad
           remedy: landmarkctl servers enable
-        ");
+        "#);
         insta::assert_snapshot!(finding_line(&list[0]), @"it is so, and that is bad [list_disabled]; remedy: landmarkctl servers enable");
     }
 }

@@ -3,7 +3,7 @@
 use landmark_proto::pin::SpkiPin;
 
 use super::table::{Cell, Table, Tone, facts};
-use super::{NOTHING, Paper, time};
+use super::{NOTHING, Paper, firewall, time};
 use crate::view::change::{Change, ChangeKind};
 use crate::view::draft::{Gateway, ReferenceServer, ReferenceServers, Settings};
 use crate::view::rules::{Criterion, LocationRules, ServerConnection, Tunnels};
@@ -105,9 +105,9 @@ pub(crate) fn mark(host: &str, changes: &[Change]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// All settings: the list, then the rules.
+/// All settings: the list, the rules, the gateways, then the firewall.
 pub(crate) fn settings(settings: &Settings, changes: &[Change], paper: &Paper) -> String {
-    let Settings { reference_servers, location, gateways: list } = settings;
+    let Settings { reference_servers, location, gateways: list, firewall: of_firewall } = settings;
     let mut text = format!("reference server list: {}\n", state(reference_servers));
     if !reference_servers.servers.is_empty() {
         text.push('\n');
@@ -119,6 +119,8 @@ pub(crate) fn settings(settings: &Settings, changes: &[Change], paper: &Paper) -
         text.push('\n');
         text.push_str(&gateways(list, paper));
     }
+    text.push('\n');
+    text.push_str(&firewall::brief(of_firewall, paper));
     text
 }
 
@@ -308,6 +310,7 @@ mod tests {
                 Gateway { address: "10.0.0.1".into(), mac: None },
                 Gateway { address: "fe80::1".into(), mac: Some("00:11:22:aa:bb:cc".into()) },
             ],
+            ..Settings::default()
         };
         insta::assert_snapshot!(settings(&settings_of, &[], &Paper::for_tests(None)), @r"
         reference server list: enabled, 2 reference servers
@@ -328,6 +331,12 @@ mod tests {
         GATEWAY   HARDWARE
         10.0.0.1  any hardware
         fe80::1   00:11:22:aa:bb:cc
+
+        #  PROFILE     MACHINES       POLICY
+        1  All agents  every machine  All access
+
+        POLICY      LEVEL  MODE     EXCEPTIONS  USED BY
+        All access  low    enforce           0  All agents
         ");
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Violation;
 use super::basis::{Basis, Location};
+use super::firewall::Platform;
 use super::progress::RejectionCode;
 
 /// One agent.
@@ -72,6 +73,9 @@ pub(crate) struct Enforcement {
     pub(crate) location: Option<Location>,
     pub(crate) revision: Option<u64>,
     pub(crate) since: Option<Timestamp>,
+    /// Of the firewall; absent: none matches this machine.
+    pub(crate) profile: Option<String>,
+    pub(crate) policy: Option<String>,
 }
 
 /// The word for it.
@@ -94,6 +98,8 @@ pub(crate) struct Facts {
     pub(crate) kernel: String,
     pub(crate) architecture: String,
     pub(crate) agent_version: String,
+    pub(crate) platform: Option<Platform>,
+    pub(crate) labels: Vec<String>,
 }
 
 /// Why the present assignment was refused.
@@ -156,7 +162,7 @@ impl fmt::Display for EnforcementState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Applied => "applied",
-            Self::Observed => "observed",
+            Self::Observed => "observe",
             Self::Failed => "failed",
             Self::Nothing => "nothing to enforce",
             Self::Repaired => "drifted and repaired",
@@ -214,16 +220,8 @@ impl From<wire::Agent> for Agent {
 
 impl From<wire::EnforcementStatus> for Enforcement {
     fn from(status: wire::EnforcementStatus) -> Self {
-        let wire::EnforcementStatus {
-            state,
-            backend,
-            reason,
-            location,
-            revision,
-            since,
-            profile: _,
-            policy: _,
-        } = status;
+        let wire::EnforcementStatus { state, backend, reason, location, revision, since, profile, policy } =
+            status;
         Self {
             state: match wire::EnforcementState::try_from(state) {
                 Ok(wire::EnforcementState::Applied) => Some(EnforcementState::Applied),
@@ -239,6 +237,8 @@ impl From<wire::EnforcementStatus> for Enforcement {
             location: Location::read(location),
             revision: super::revision(revision),
             since: super::time(since),
+            profile: super::text(profile),
+            policy: super::text(policy),
         }
     }
 }
@@ -251,10 +251,11 @@ impl From<wire::HostFacts> for Facts {
             kernel,
             architecture,
             agent_version,
-            platform: _,
-            labels: _,
+            platform,
+            labels,
         } = facts;
-        Self { host_name, operating_system, kernel, architecture, agent_version }
+        let platform = Platform::read(platform);
+        Self { host_name, operating_system, kernel, architecture, agent_version, platform, labels }
     }
 }
 

@@ -6,6 +6,7 @@ use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire;
 use serde::{Serialize, Serializer};
 
+use super::firewall::Firewall;
 use super::rules::LocationRules;
 
 /// The settings as saved, in force nowhere.
@@ -25,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) reference_servers: ReferenceServers,
     pub(crate) location: LocationRules,
     pub(crate) gateways: Vec<Gateway>,
+    pub(crate) firewall: Firewall,
 }
 
 /// The list, in the order in which it is tried.
@@ -114,7 +116,7 @@ impl From<wire::Draft> for Draft {
 
 impl From<wire::Settings> for Settings {
     fn from(settings: wire::Settings) -> Self {
-        let wire::Settings { reference_servers, location, gateways, firewall: _ } = settings;
+        let wire::Settings { reference_servers, location, gateways, firewall } = settings;
         let wire::ReferenceServerList { enabled, servers } = reference_servers.unwrap_or_default();
         let servers = servers.into_iter().zip(1..).map(|(server, position)| {
             let wire::ReferenceServer { host, ports, tls } = server;
@@ -125,6 +127,7 @@ impl From<wire::Settings> for Settings {
             reference_servers: ReferenceServers { enabled, servers },
             location: location.map(LocationRules::from).unwrap_or_default(),
             gateways: gateways.into_iter().map(Gateway::from).collect(),
+            firewall: firewall.map(Firewall::from).unwrap_or_default(),
         }
     }
 }

@@ -28,8 +28,10 @@ fn agent(name: &str) -> wire::Agent {
         held_revision: 7,
         assignment_state: wire::AssignmentState::Current.into(),
         enforcement: Some(wire::EnforcementStatus {
-            state: wire::EnforcementState::Observed.into(),
-            backend: "observe".into(),
+            state: wire::EnforcementState::Applied.into(),
+            backend: "nftables".into(),
+            profile: "Servers".into(),
+            policy: "Office".into(),
             location: wire::Location::Internal.into(),
             revision: 7,
             ..wire::EnforcementStatus::default()
@@ -62,10 +64,35 @@ fn the_table_says_where_each_agent_is_and_why() {
     let rows = [agent("web-1").into(), away().into()];
     let paper = Paper::for_tests(None);
     insta::assert_snapshot!(table(&rows, &Names::default(), &paper).render(&paper), @r"
-    NAME      CONNECTION         LOCATION      REASON                            SINCE      HOLDS  ASSIGNMENT       POLICY
-    web-1     online             internal      management server                 3 min ago      7  current          observed
+    NAME      CONNECTION         LOCATION      REASON                            SINCE      HOLDS  ASSIGNMENT       FIREWALL
+    web-1     online             internal      management server                 3 min ago      7  current          Office (applied)
     laptop-3  offline since 3 h  was internal  reference server 2: 10.1.1.5:443  3 min ago      –  behind, cloned?  –
     ");
+}
+
+#[test]
+fn every_state_of_a_firewall_has_its_words() {
+    use wire::EnforcementState as State;
+    let told = |state: State, policy: &str, reason: &str| {
+        let status = wire::EnforcementStatus {
+            state: state.into(),
+            policy: policy.into(),
+            reason: reason.into(),
+            ..wire::EnforcementStatus::default()
+        };
+        let row = Agent::from(wire::Agent { enforcement: Some(status), ..agent("a") });
+        let paper = Paper::for_tests(None);
+        let text = table(&[row], &Names::default(), &paper).render(&paper);
+        let last = text.lines().last().unwrap();
+        last.rsplit_once("current     ").unwrap().1.to_owned()
+    };
+    assert_eq!(told(State::Applied, "Travel", ""), "Travel (applied)");
+    assert_eq!(told(State::Observed, "Travel", ""), "Travel (observe)");
+    assert_eq!(told(State::Repaired, "Travel", "a rule was gone"), "Travel (drifted and repaired)");
+    assert_eq!(told(State::Failed, "Travel", "no space left"), "Travel (failed: no space left)");
+    assert_eq!(told(State::Unavailable, "Travel", "no nftables"), "Travel (not available: no nftables)");
+    assert_eq!(told(State::Nothing, "", ""), "nothing to enforce");
+    assert_eq!(told(State::Unspecified, "", ""), "–");
 }
 
 #[test]
@@ -123,6 +150,8 @@ fn the_sheet_of_an_agent_tells_a_rejection_and_its_history() {
                 operating_system: "Debian GNU/Linux 12".into(),
                 kernel: "6.1.0".into(),
                 architecture: "x86_64".into(),
+                platform: wire::FirewallPlatform::Linux.into(),
+                labels: vec!["site=berlin".into(), "role=web".into()],
                 ..wire::HostFacts::default()
             }),
             peer_address: "10.0.0.9:40123".into(),
@@ -141,8 +170,12 @@ fn the_sheet_of_an_agent_tells_a_rejection_and_its_history() {
     reason:       management server
     reported:     11:57:00 (3 min ago)
     assignment:   holds 6 (refused the present one, see below)
-    policy:       observed, of location internal, assignment 7, by observe
+    profile:      Servers
+    policy:       Office
+    firewall:     applied, of location internal, assignment 7, by nftables
     machine:      Debian GNU/Linux 12, 6.1.0, x86_64
+    platform:     linux
+    labels:       site=berlin, role=web
     version:      0.1.0
     certificate:  expires 2026-12-20 12:00 (in 27 d)
 
@@ -180,7 +213,7 @@ fn an_agent_of_a_newer_kind_is_shown_with_gaps() {
     };
     let paper = Paper::for_tests(None);
     insta::assert_snapshot!(table(&[strange.into()], &Names::default(), &paper).render(&paper), @r"
-    NAME          CONNECTION  LOCATION  REASON  SINCE  HOLDS  ASSIGNMENT  POLICY
+    NAME          CONNECTION  LOCATION  REASON  SINCE  HOLDS  ASSIGNMENT  FIREWALL
     new\u{1b}[2J  –           –         –       –          –  –           –
     ");
 }
