@@ -16,6 +16,7 @@ pub mod config;
 pub mod address;
 pub mod identity;
 pub mod machine;
+pub mod own;
 mod platform;
 
 pub mod ledger;

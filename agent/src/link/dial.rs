@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::retry::End;
 use super::tls::SERVER_NAME;
 use crate::address::ServerAddress;
+use crate::own;
 use crate::platform;
 
 /// The server's own limit on handshakes is 5 s; a slow way there may double it.
@@ -122,6 +123,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         .with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
     platform::limit_unacknowledged(&socket, USER_TIMEOUT)?;
+    own::mark(&socket);
     TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 

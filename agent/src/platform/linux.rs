@@ -14,7 +14,7 @@ use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 use rustix::system::uname;
 use rustix::time::{ClockId, clock_gettime};
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 
 use crate::machine::{AGENT_VERSION, MachineError};
 
@@ -22,6 +22,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 /// resolv.conf(5).
 pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Whom systemd-resolved asks, where the file above names only itself.
+pub(crate) const UPLINK_RESOLV_CONF: &str = "/run/systemd/resolve/resolv.conf";
 /// hosts(5).
 pub(crate) const HOSTS: &str = "/etc/hosts";
 
@@ -103,6 +105,17 @@ pub(crate) fn interface_number(name: &str) -> io::Result<u32> {
 /// The system refuses.
 pub(crate) fn limit_unacknowledged(socket: &Socket, limit: Duration) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(limit))
+}
+
+/// What a socket is to the system.
+pub(crate) use std::os::fd::AsFd as Descriptor;
+
+/// Sets the mark by which rules of routing and of the packet filter know a socket.
+///
+/// # Errors
+/// Not permitted (`CAP_NET_ADMIN`).
+pub(crate) fn set_mark(socket: &impl Descriptor, mark: u32) -> io::Result<()> {
+    SockRef::from(socket).set_mark(mark)
 }
 
 /// A short path to a folder that is open, and as long as it is.

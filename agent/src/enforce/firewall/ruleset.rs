@@ -9,10 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// Of the family `inet`: IPv4 and IPv6. Everything of ours stands in it, and nothing else does.
 pub const TABLE: &str = "landmark";
 
-/// `SO_MARK` of the agent's own sockets: what carries it reaches the server, the reference servers and the name servers
-/// whatever the policy says. "LM" in the upper half; the lower half and the bits that others test (Kubernetes 0x4000 and
-/// 0x8000, Tailscale 0xff0000 for 0x40000 and 0x80000, Cilium 0x0f00) are not those of anybody known.
-pub const OWN_MARK: u32 = 0x4c4d_0000;
+pub use crate::own::OWN_MARK;
 
 /// Mark in the connection tracking of a flow that was there when a policy came into force which forbids it.
 pub const CUT_MARK: u32 = 0x4c4d_4358;

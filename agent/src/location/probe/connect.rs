@@ -21,6 +21,7 @@ use super::address::{self, Rules};
 use super::tls::Wanted;
 use crate::location::tried::Ended;
 use crate::network::NetworkHandle;
+use crate::own;
 use crate::platform;
 
 /// Between two addresses of one name while none fails: the least that RFC 8305 (section 5) allows, for here nobody is
@@ -137,10 +138,8 @@ impl Errand {
 /// come meanwhile, and tells them all that it has given up. What it began before a cable was plugged in says nothing about
 /// the network behind that cable. Asked again it looks again, and where a router says so, that costs a round trip.
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    match TcpStream::connect(address).await {
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::HOSTUNREACH) => {
-            TcpStream::connect(address).await
-        }
+    match own::connect(address).await {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::HOSTUNREACH) => own::connect(address).await,
         connected => connected,
     }
 }

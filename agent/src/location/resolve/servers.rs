@@ -22,11 +22,12 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::message::{Answer, Question};
+use crate::own;
 
 /// Until the next server is asked too: above the round trip to any office's name server, so that one that is dead costs
 /// a name a tenth of its time.
@@ -161,6 +162,7 @@ impl Servers {
         loop {
             let _permit = self.socket().await?;
             let socket = UdpSocket::bind(unspecified(server)).await?;
+            own::mark(&socket);
             // The kernel lets only this server's datagrams through.
             socket.connect(server).await?;
             loop {
@@ -237,7 +239,7 @@ async fn heard(socket: &UdpSocket, question: &Question, id: u16) -> io::Result<A
 /// One question on one connection, each message behind its length (RFC 1035, section 4.2.2): at most 64 KiB.
 async fn over_tcp(server: SocketAddr, question: &Question) -> io::Result<Answer> {
     let (id, message) = question.message().map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect(server).await?;
+    let mut stream = own::connect(server).await?;
     let length = u16::try_from(message.len()).map_err(io::Error::other)?;
     stream.write_all(&[&length.to_be_bytes()[..], &message].concat()).await?;
     let length = stream.read_u16().await?;

@@ -15,6 +15,7 @@ use super::message::{Message, Neighbour};
 use super::request::Request;
 use super::routes::{Gateway, confirmed_address, hardware_address, is_given_up, neighbour_in};
 use super::socket::{Asker, Listener, Told, groups};
+use crate::own;
 use crate::platform;
 
 /// A gateway on a local network answers within milliseconds, but a frame may be lost: the kernel asks three times, a second
@@ -162,6 +163,7 @@ fn send_nothing(interface: &str, index: u32, address: IpAddr) -> io::Result<()> 
         }
     };
     let socket = UdpSocket::bind(any)?;
+    own::mark(&socket);
     // Two networks may have gateways of one address.
     SockRef::from(&socket).bind_device(Some(interface.as_bytes()))?;
     socket.send_to(&[], to)?;
