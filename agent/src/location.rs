@@ -82,6 +82,7 @@ pub(crate) use self::probe::Probing;
 #[cfg(test)]
 pub(crate) use self::probe::Round;
 pub use self::record::{EvidenceLog, MAX_RECORDS};
+pub(crate) use self::resolve::{Resolver, addresses_of, name_servers};
 pub(crate) use self::task::prober;
 pub use self::task::{
     Asked, Inputs, LocationHandle, LocationTask, LocationTaskError, NotEvaluated, Options, channel,

@@ -39,7 +39,7 @@ mod sleep;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use landmark_proto::network::{DefaultRoute, Interface, MacAddress};
@@ -181,6 +181,15 @@ impl NetworkHandle {
     /// The kernel refuses, or this is not Linux.
     pub async fn default_routes(&self) -> Result<Vec<DefaultRoute>, NetworkError> {
         system::default_routes().await
+    }
+
+    /// The addresses of this machine from which something can be sent, in the kernel's order, loopback ones included; at
+    /// most 4,096.
+    ///
+    /// # Errors
+    /// The kernel refuses, or this is not Linux.
+    pub async fn addresses(&self) -> Result<Vec<IpAddr>, NetworkError> {
+        system::addresses().await
     }
 
     /// The interface through which the kernel sends a TCP connection's packets from this local address to this peer;

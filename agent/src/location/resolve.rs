@@ -33,7 +33,9 @@ mod servers;
 mod system;
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +53,8 @@ use self::resolv_conf::ResolvConf;
 use self::servers::{NoHelp, Servers};
 use self::system::{Paths, System};
 use super::race::ATTEMPT_TIMEOUT;
+use crate::network::file::open_file;
+use crate::platform;
 
 /// Of an attempt's time, left for saying that there was no answer.
 const TO_SAY_SO: Duration = Duration::from_millis(100);
@@ -58,6 +62,11 @@ const TO_SAY_SO: Duration = Duration::from_millis(100);
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// Where a datagram would go that is never sent: discard.
 const ANY_PORT: u16 = 9;
+
+/// Of a file that names name servers.
+const MAX_RESOLV_CONF_BYTES: u64 = 64 * 1024;
+/// Name servers of one file that are told, at most: systemd-resolved may know more than the C library asks.
+const MAX_NAME_SERVERS: usize = 16;
 
 /// Addresses with their scope, the port still open; at least one, those with a route first.
 pub(crate) type Addresses = Arc<[SocketAddr]>;
@@ -115,6 +124,60 @@ impl Resolver {
         let evaluation = Evaluation { resolver: self.clone(), network: OnceCell::new() };
         Lookups { evaluation: Arc::new(evaluation), begun: HashMap::new(), tasks: JoinSet::new() }
     }
+}
+
+/// Names at a time when many are looked up beside any evaluation.
+const AT_ONCE: usize = 16;
+
+/// The addresses of names, beside any evaluation: ascending, each once; none for a name that does not exist, `None` for one
+/// that nobody could tell of.
+pub(crate) async fn addresses_of(
+    resolver: &Resolver,
+    names: impl IntoIterator<Item = Name>,
+) -> Vec<(Name, Option<Vec<IpAddr>>)> {
+    let mut names = names.into_iter();
+    let mut found = Vec::new();
+    loop {
+        let mut lookups = resolver.lookups();
+        let some: Vec<(Name, Lookup)> =
+            names.by_ref().take(AT_ONCE).map(|name| (name.clone(), lookups.of(&name))).collect();
+        if some.is_empty() {
+            return found;
+        }
+        for (name, lookup) in some {
+            let addresses = match lookup.await {
+                Ok(Ok(addresses)) => Some(sorted(&addresses)),
+                Ok(Err(ResolveError::NotFound)) => Some(Vec::new()),
+                Ok(Err(ResolveError::Failed { .. })) | Err(_) => None,
+            };
+            found.push((name, addresses));
+        }
+    }
+}
+
+fn sorted(addresses: &[SocketAddr]) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = addresses.iter().map(|address| address.ip().to_canonical()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// The name servers that this machine is configured to ask: those of resolv.conf(5), and where that only names
+/// systemd-resolved, those that it asks. Addresses only; in no order.
+pub(crate) async fn name_servers() -> Vec<IpAddr> {
+    let read = || {
+        let mut found = Vec::new();
+        for path in [platform::RESOLV_CONF, platform::UPLINK_RESOLV_CONF] {
+            // One that is not there, or cannot be read, names nobody.
+            let text = open_file(Path::new(path)).and_then(|file| {
+                let mut text = String::new();
+                file.take(MAX_RESOLV_CONF_BYTES).read_to_string(&mut text).map(|_| text)
+            });
+            found.extend(resolv_conf::name_servers(&text.unwrap_or_default()).take(MAX_NAME_SERVERS));
+        }
+        found
+    };
+    spawn_blocking(read).await.unwrap_or_default()
 }
 
 /// The lookups of one evaluation: each name once. They end when this is dropped.

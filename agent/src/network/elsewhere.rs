@@ -2,7 +2,7 @@
 //! rests on the link, on rechecks and on what people ask for.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use landmark_proto::network::{DefaultRoute, Interface, MacAddress};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,10 @@ pub(super) async fn run(task: NetworkTask, stop: CancellationToken) -> Result<In
 }
 
 pub(super) fn default_routes() -> impl Future<Output = Result<Vec<DefaultRoute>, NetworkError>> {
+    std::future::ready(Err(NetworkError::NotAvailable))
+}
+
+pub(super) fn addresses() -> impl Future<Output = Result<Vec<IpAddr>, NetworkError>> {
     std::future::ready(Err(NetworkError::NotAvailable))
 }
 

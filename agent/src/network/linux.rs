@@ -16,7 +16,7 @@ mod timer;
 mod whole;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use landmark_proto::network::{DefaultRoute, Interface};
 use tokio::task::spawn_blocking;
@@ -34,6 +34,10 @@ pub(super) const RESOLVER_FILES: [&str; 4] =
 
 pub(super) async fn default_routes() -> Result<Vec<DefaultRoute>, NetworkError> {
     ask("read the default routes", routes::default_routes).await
+}
+
+pub(super) async fn addresses() -> Result<Vec<IpAddr>, NetworkError> {
+    ask("read the addresses of this machine", routes::addresses).await
 }
 
 pub(super) async fn egress(local: SocketAddr, remote: SocketAddr) -> Option<Interface> {

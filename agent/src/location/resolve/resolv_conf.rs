@@ -5,6 +5,7 @@
 //! asked first is a decision of the administrator's. Lines that are not understood are skipped, as the C library does.
 
 use std::iter;
+use std::net::IpAddr;
 
 use super::scoped::Scoped;
 
@@ -84,6 +85,15 @@ impl ResolvConf {
         let searched = self.search.iter().map(move |domain| format!("{name}.{domain}."));
         itself(first).chain(searched).chain(itself(!first))
     }
+}
+
+/// All addresses that the file names as name servers, also those that the C library would not ask.
+pub(super) fn name_servers(text: &str) -> impl Iterator<Item = IpAddr> + '_ {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next().filter(|word| *word == "nameserver")?;
+        Scoped::parse(words.next()?).map(|server| server.ip())
+    })
 }
 
 /// The root (`search .`) is no domain to search: the name itself is asked for anyway.

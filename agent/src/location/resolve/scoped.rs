@@ -23,6 +23,11 @@ impl Scoped {
         (zone.is_none() || ip.is_ipv6()).then_some(Self { ip, zone })
     }
 
+    /// Without its zone.
+    pub(super) fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
     /// With the number that its zone has at this moment. `None`: there is no such interface.
     pub(super) fn at(&self, port: u16) -> Option<SocketAddr> {
         match (self.ip, &self.zone) {

@@ -15,7 +15,7 @@ const NOT_FOUND: ResolveError = ResolveError::NotFound;
 const FAILED: ResolveError = ResolveError::Failed { os_error: None };
 
 /// Without a scope no machine has a route to it.
-fn no_route() -> std::net::IpAddr {
+fn no_route() -> IpAddr {
     "fe80::1".parse().unwrap()
 }
 
@@ -58,7 +58,7 @@ async fn localhost_is_this_machine_without_a_question() {
     for text in ["localhost", "db.localhost"] {
         let mut found = machine.resolve(text).await.unwrap();
         found.sort();
-        assert_eq!(found, [std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()], "{text}");
+        assert_eq!(found, [IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()], "{text}");
     }
     assert_eq!(machine.heard(1), [""; 0]);
 }
@@ -224,8 +224,7 @@ async fn use_vc_asks_over_tcp_alone_and_no_aaaa_for_ipv4_alone() {
 
 #[tokio::test]
 async fn a_lying_server_is_bounded() {
-    let many: Vec<_> =
-        (0..4000_u32).map(|n| std::net::IpAddr::from((0x0a00_0000 + n).to_be_bytes())).collect();
+    let many: Vec<_> = (0..4000_u32).map(|n| IpAddr::from((0x0a00_0000 + n).to_be_bytes())).collect();
     let machine = Machine::with(vec![server(move |asked, _| match asked.over_tcp {
         true => Reply::Addresses(many.clone()),
         false => Reply::Cut(Vec::new()),

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::kind::{is_stacked, kind_of};
 use super::message::{Event, Fact, Link, Message, Neighbour, Route};
 use super::request::Request;
-use super::snapshot::{RT_TABLE_MAIN, RTM_F_CLONED};
+use super::snapshot::{RT_TABLE_MAIN, RTM_F_CLONED, is_usable};
 use super::socket::Asker;
 
 /// Default routes of a family that are told, at most: many of one must not hide the other's.
@@ -20,6 +20,8 @@ const MAX_ROUTES: usize = 32;
 const MAX_WAYS: usize = 1024;
 /// Interfaces below an interface that are looked at, at most: a VLAN on a VLAN on a bond is the deepest in use.
 const MAX_STACK: usize = 4;
+/// Addresses of a machine that are told, at most: a load balancer has thousands.
+const MAX_ADDRESSES: usize = 4096;
 
 const RTN_UNICAST: u8 = 1;
 const RTNH_F_DEAD: u32 = 0x1;
@@ -80,6 +82,21 @@ pub(super) fn default_routes() -> io::Result<Vec<DefaultRoute>> {
         });
     }
     Ok(routes)
+}
+
+/// The addresses of this machine from which something can be sent, at most [`MAX_ADDRESSES`].
+///
+/// # Errors
+/// The kernel refuses.
+pub(super) fn addresses() -> io::Result<Vec<IpAddr>> {
+    Asker::open()?.ask(&Request::addresses(), |found: &mut Vec<IpAddr>, message| {
+        if let Some(Event::Is(Fact::Address(address))) = message.event()
+            && found.len() < MAX_ADDRESSES
+            && is_usable(&address)
+        {
+            found.push(address.address);
+        }
+    })
 }
 
 /// The interface of a connection's packets.

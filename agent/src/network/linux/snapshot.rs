@@ -79,10 +79,9 @@ impl Snapshot {
 
     /// An address matters once something can be sent from it.
     fn address(&mut self, address: &Address, is_gone: bool) -> bool {
-        let Address { index, address, prefix_len, flags } = address;
-        let is_tentative = flags & IFA_F_TENTATIVE != 0 && flags & IFA_F_OPTIMISTIC == 0;
-        let is_usable = !is_gone && !is_tentative && flags & IFA_F_DADFAILED == 0;
-        self.addresses.set(digest(&(index, address, prefix_len)), is_usable.then_some(1))
+        let is_there = !is_gone && is_usable(address);
+        let Address { index, address, prefix_len, flags: _ } = address;
+        self.addresses.set(digest(&(index, address, prefix_len)), is_there.then_some(1))
     }
 
     /// Every table but the kernel's own counts: a VPN that takes all packets puts its routes beside the main table.
@@ -119,6 +118,12 @@ impl Held {
             None => self.0.insert(identity, value).is_none(),
         }
     }
+}
+
+/// Whether something can be sent from an address.
+pub(super) fn is_usable(address: &Address) -> bool {
+    let is_tentative = address.flags & IFA_F_TENTATIVE != 0 && address.flags & IFA_F_OPTIMISTIC == 0;
+    !is_tentative && address.flags & IFA_F_DADFAILED == 0
 }
 
 /// The same for the same in every process: the hasher has no random key.
