@@ -96,6 +96,10 @@ fn with_nat_it_is_the_servers_port_and_the_real_remote_that_count() {
     assert_eq!(treated(&high(allow(Direction::Inbound, "8080", "198.51.100.1")), &inbound), Treatment::Leave);
     assert_eq!(treated(&high(allow(Direction::Inbound, "80", "all")), &inbound), Treatment::Cut);
     assert_eq!(treated(&high(allow(Direction::Outbound, "8080", "all")), &inbound), Treatment::Cut);
+    // Who is let in under another address (NAT of the source, of what comes in) was seen by the rules under its own.
+    let masked = Flow { reply: tuple(TCP, ("192.168.7.1", 8_080), ("10.99.0.1", 40_000)), ..inbound };
+    assert_eq!(treated(&high(allow(Direction::Inbound, "8080", "198.51.100.1")), &masked), Treatment::Leave);
+    assert_eq!(treated(&high(allow(Direction::Inbound, "8080", "10.99.0.1")), &masked), Treatment::Cut);
     // What this machine sends to one address goes to another one, and from another port.
     let outbound = Flow {
         original: tuple(TCP, ("192.0.2.7", 40_000), ("203.0.113.1", 443)),
