@@ -1,4 +1,4 @@
-//! Sockets to rtnetlink: one that asks, one that listens. They must not know what the messages mean.
+//! Sockets to the kernel: one that asks, one that listens. They must not know what the messages mean.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,24 +25,15 @@ const MAX_TRIES: u32 = 4;
 /// Datagrams that are read in one go, at most, so that a storm of events does not keep a thread for itself.
 const MAX_AT_ONCE: usize = 256;
 
-/// Groups of events: bit n - 1 is `RTNLGRP_*` n.
-pub(super) mod groups {
-    const LINK: u32 = 1;
-    const IPV4_ADDRESS: u32 = 0x10;
-    const IPV4_ROUTE: u32 = 0x40;
-    const IPV4_RULE: u32 = 0x80;
-    const IPV6_ADDRESS: u32 = 0x100;
-    const IPV6_ROUTE: u32 = 0x400;
-    const IPV6_RULE: u32 = 0x4_0000;
-    /// Links, addresses, routes, and the rules that choose among tables of routes.
-    pub(crate) const NETWORK: u32 =
-        LINK | IPV4_ADDRESS | IPV4_ROUTE | IPV4_RULE | IPV6_ADDRESS | IPV6_ROUTE | IPV6_RULE;
-    /// Neighbours.
-    pub(crate) const NEIGHBOURS: u32 = 0x4;
+/// Whom a socket speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Links, addresses, routes: rtnetlink(7).
+    Route,
 }
 
 /// Asks the kernel. It blocks for as long as the kernel's own lock is taken, which is why it is no task's.
-pub(super) struct Asker {
+pub(crate) struct Asker {
     socket: OwnedFd,
     buffer: Vec<u8>,
     sequence: u32,
@@ -51,8 +42,8 @@ pub(super) struct Asker {
 impl Asker {
     /// # Errors
     /// No socket is to be had.
-    pub(super) fn open() -> io::Result<Self> {
-        let socket = open(0, SocketFlags::empty())?;
+    pub(crate) fn open(protocol: Protocol) -> io::Result<Self> {
+        let socket = open(protocol, 0, SocketFlags::empty())?;
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_LIMIT))?;
         Ok(Self { socket, buffer: vec![0; MAX_DATAGRAM], sequence: 0 })
     }
@@ -61,7 +52,7 @@ impl Asker {
     ///
     /// # Errors
     /// The kernel refuses, does not answer, or its lists change faster than they can be read.
-    pub(super) fn ask<T: Default>(
+    pub(crate) fn ask<T: Default>(
         &mut self,
         request: &Request,
         mut each: impl FnMut(&mut T, &Message<'_>),
@@ -103,14 +94,14 @@ impl Asker {
 }
 
 /// Listens to what happens.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     socket: Readable,
     buffer: Vec<u8>,
 }
 
 /// Whether all that happened was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     All,
     /// Some of it was lost: more happened than the socket's buffer holds.
     NotAll,
@@ -121,8 +112,8 @@ impl Listener {
     ///
     /// # Errors
     /// No socket is to be had.
-    pub(super) fn open(groups: u32) -> io::Result<Self> {
-        let socket = open(groups, SocketFlags::NONBLOCK)?;
+    pub(crate) fn open(protocol: Protocol, groups: u32) -> io::Result<Self> {
+        let socket = open(protocol, groups, SocketFlags::NONBLOCK)?;
         Ok(Self { socket: Readable::new(socket)?, buffer: vec![0; MAX_DATAGRAM] })
     }
 
@@ -130,7 +121,7 @@ impl Listener {
     ///
     /// # Errors
     /// The socket is of no use any more.
-    pub(super) async fn listen(&mut self, mut each: impl FnMut(&Message<'_>)) -> io::Result<Told> {
+    pub(crate) async fn listen(&mut self, mut each: impl FnMut(&Message<'_>)) -> io::Result<Told> {
         let Self { socket, buffer } = self;
         socket.read(|socket| drain(socket, buffer, &mut each)).await
     }
@@ -174,9 +165,12 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a 
     Ok(if is_kernel { buffer.get(..length) } else { Some(&[]) })
 }
 
-fn open(groups: u32, flags: SocketFlags) -> io::Result<OwnedFd> {
-    // No protocol is NETLINK_ROUTE.
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC | flags, None)?;
+fn open(protocol: Protocol, groups: u32, flags: SocketFlags) -> io::Result<OwnedFd> {
+    let number = match protocol {
+        // No protocol is NETLINK_ROUTE.
+        Protocol::Route => None,
+    };
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC | flags, number)?;
     bind(&socket, &SocketAddrNetlink::new(0, groups))?;
     Ok(socket)
 }
