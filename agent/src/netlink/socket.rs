@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, sendto, socket_with,
@@ -30,6 +30,8 @@ const MAX_AT_ONCE: usize = 256;
 pub(crate) enum Protocol {
     /// Links, addresses, routes: rtnetlink(7).
     Route,
+    /// Packet filter and connection tracking: nfnetlink.
+    Netfilter,
 }
 
 /// Asks the kernel. It blocks for as long as the kernel's own lock is taken, which is why it is no task's.
@@ -43,7 +45,7 @@ impl Asker {
     /// # Errors
     /// No socket is to be had.
     pub(crate) fn open(protocol: Protocol) -> io::Result<Self> {
-        let socket = open(protocol, 0, SocketFlags::empty())?;
+        let socket = open(protocol, &SocketAddrNetlink::new(0, 0), SocketFlags::empty())?;
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_LIMIT))?;
         Ok(Self { socket, buffer: vec![0; MAX_DATAGRAM], sequence: 0 })
     }
@@ -67,7 +69,14 @@ impl Asker {
     }
 
     /// One request and its whole answer; false if a change disturbed it.
-    fn exchange(&mut self, request: Request, each: &mut dyn FnMut(&Message<'_>)) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// The kernel refuses, or does not answer.
+    pub(crate) fn exchange(
+        &mut self,
+        request: Request,
+        each: &mut dyn FnMut(&Message<'_>),
+    ) -> io::Result<bool> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let message = request.numbered(sequence);
@@ -113,7 +122,7 @@ impl Listener {
     /// # Errors
     /// No socket is to be had.
     pub(crate) fn open(protocol: Protocol, groups: u32) -> io::Result<Self> {
-        let socket = open(protocol, groups, SocketFlags::NONBLOCK)?;
+        let socket = open(protocol, &SocketAddrNetlink::new(0, groups), SocketFlags::NONBLOCK)?;
         Ok(Self { socket: Readable::new(socket)?, buffer: vec![0; MAX_DATAGRAM] })
     }
 
@@ -150,7 +159,10 @@ fn drain(socket: &OwnedFd, buffer: &mut [u8], each: &mut dyn FnMut(&Message<'_>)
 }
 
 /// One datagram of the kernel's, empty if it is another's; `None` if it is longer than the buffer.
-fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+///
+/// # Errors
+/// There is none, or some were lost.
+pub(crate) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
     let (length, sender) = loop {
         match recvfrom(socket, &mut *buffer, RecvFlags::TRUNC) {
             Ok((_, length, sender)) => break (length, sender),
@@ -165,12 +177,21 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a 
     Ok(if is_kernel { buffer.get(..length) } else { Some(&[]) })
 }
 
-fn open(protocol: Protocol, groups: u32, flags: SocketFlags) -> io::Result<OwnedFd> {
+/// A socket with this port (0: any) that hears these groups.
+///
+/// # Errors
+/// The kernel does not speak the protocol, or the port is taken.
+pub(crate) fn open(
+    protocol: Protocol,
+    address: &SocketAddrNetlink,
+    flags: SocketFlags,
+) -> io::Result<OwnedFd> {
     let number = match protocol {
         // No protocol is NETLINK_ROUTE.
         Protocol::Route => None,
+        Protocol::Netfilter => Some(NETFILTER),
     };
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC | flags, number)?;
-    bind(&socket, &SocketAddrNetlink::new(0, groups))?;
+    bind(&socket, address)?;
     Ok(socket)
 }
