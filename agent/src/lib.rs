@@ -21,6 +21,9 @@ mod platform;
 
 pub mod ledger;
 
+#[cfg(target_os = "linux")]
+mod netlink;
+
 pub mod network;
 
 #[cfg(target_os = "linux")]

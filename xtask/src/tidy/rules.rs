@@ -26,7 +26,7 @@ const EDGE: [&str; 11] = [
 ];
 
 /// Files that decide: no clock, no socket, no runtime, outside their tests.
-const DECIDING: [&str; 30] = [
+const DECIDING: [&str; 35] = [
     "proto/src/",
     "agent/src/location/race.rs",
     "agent/src/location/engine.rs",
@@ -35,6 +35,11 @@ const DECIDING: [&str; 30] = [
     "agent/src/location/resolve/hosts.rs",
     "agent/src/location/resolve/message.rs",
     "agent/src/location/resolve/resolv_conf.rs",
+    "agent/src/netfilter/attribute.rs",
+    "agent/src/netfilter/message.rs",
+    "agent/src/netfilter/table/",
+    "agent/src/netlink/message.rs",
+    "agent/src/netlink/request.rs",
     "agent/src/network/sleep.rs",
     "agent/src/network/linux/gateways.rs",
     "agent/src/network/linux/kind.rs",

@@ -11,10 +11,11 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::ask;
-use super::message::{Message, Neighbour};
-use super::request::Request;
+use super::message::{Neighbour, groups};
 use super::routes::{Gateway, confirmed_address, hardware_address, is_given_up, neighbour_in};
-use super::socket::{Asker, Listener, Told, groups};
+use crate::netlink::message::Message;
+use crate::netlink::request::Request;
+use crate::netlink::socket::{Asker, Listener, Protocol, Told};
 use crate::own;
 use crate::platform;
 
@@ -39,7 +40,7 @@ pub(in crate::network) async fn confirm(route: &DefaultRoute) -> Option<MacAddre
 async fn resolve(interface: String, address: IpAddr) -> io::Result<Option<MacAddress>> {
     let gateway = (platform::interface_number(&interface)?, address);
     // First, so that no answer is missed.
-    let listener = Listener::open(groups::NEIGHBOURS)?;
+    let listener = Listener::open(Protocol::Route, groups::NEIGHBOURS)?;
     confirmed(Kernel { interface, gateway, listener }).await
 }
 
@@ -109,7 +110,8 @@ impl Neighbours for Kernel {
 
     async fn look(&self) -> io::Result<Outcome> {
         let gateway = self.gateway;
-        let look = move || Ok(find(&mut Asker::open()?, gateway)?.as_ref().and_then(outcome_of));
+        let look =
+            move || Ok(find(&mut Asker::open(Protocol::Route)?, gateway)?.as_ref().and_then(outcome_of));
         ask("look at a neighbour", look).await.map_err(io::Error::other)
     }
 }
@@ -125,7 +127,7 @@ fn is_at(neighbour: &Neighbour, gateway: Gateway) -> bool {
 
 /// Has the kernel look for it, unless its address is confirmed; the address, if it is by now.
 fn look_for(interface: &str, gateway: Gateway) -> io::Result<Option<MacAddress>> {
-    let mut asker = Asker::open()?;
+    let mut asker = Asker::open(Protocol::Route)?;
     let (index, address) = gateway;
     let known = find(&mut asker, gateway)?;
     if let Some(mac) = known.as_ref().and_then(confirmed_address) {

@@ -18,7 +18,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-use super::readable::Readable;
+use crate::netlink::readable::Readable;
 use crate::network::file::open_file;
 
 /// Symlinks that are followed from a file; the kernel follows 40, a resolver's configuration has one or two.

@@ -1,5 +1,5 @@
-//! Reads what rtnetlink says (rtnetlink(7), and the kernel's include/uapi/linux/rtnetlink.h): messages, attributes, and of
-//! five kinds of message what a location depends on. It must know no socket.
+//! Reads what rtnetlink says (rtnetlink(7), and the kernel's include/uapi/linux/rtnetlink.h): of five kinds of message what a
+//! location depends on. It must know no socket.
 //!
 //! What it does not know it passes over, for newer kernels say more; what is cut or malformed is no fact. The layouts are
 //! the kernel's interface to user space and do not change, so that the part which is needed is read here: the crate
@@ -10,9 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use landmark_proto::network::MacAddress;
 
-pub(super) const NLMSG_ERROR: u16 = 2;
-pub(super) const NLMSG_DONE: u16 = 3;
-pub(super) const NLMSG_OVERRUN: u16 = 4;
+use crate::netlink::message::{Attributes, Message, aligned, text, u8_at, u16_at, u32_at};
+
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
@@ -24,12 +23,7 @@ const RTM_DELNEIGH: u16 = 29;
 const RTM_NEWRULE: u16 = 32;
 const RTM_DELRULE: u16 = 33;
 
-/// The dump was disturbed by a change and must be made again.
-pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
 const NLM_F_REPLACE: u16 = 0x100;
-
-/// Bytes of `struct nlmsghdr`.
-pub(super) const HEADER: usize = 16;
 
 pub(super) const AF_INET: u8 = 2;
 pub(super) const AF_INET6: u8 = 10;
@@ -38,18 +32,21 @@ const AF_UNSPEC: u8 = 0;
 /// Next hops of a route, at most; the rest is left out.
 const MAX_HOPS: usize = 64;
 
-/// One message of a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Message<'a> {
-    pub(super) kind: u16,
-    pub(super) flags: u16,
-    pub(super) sequence: u32,
-    pub(super) body: &'a [u8],
+/// Groups of events: bit n - 1 is `RTNLGRP_*` n.
+pub(super) mod groups {
+    const LINK: u32 = 1;
+    const IPV4_ADDRESS: u32 = 0x10;
+    const IPV4_ROUTE: u32 = 0x40;
+    const IPV4_RULE: u32 = 0x80;
+    const IPV6_ADDRESS: u32 = 0x100;
+    const IPV6_ROUTE: u32 = 0x400;
+    const IPV6_RULE: u32 = 0x4_0000;
+    /// Links, addresses, routes, and the rules that choose among tables of routes.
+    pub(in super::super) const NETWORK: u32 =
+        LINK | IPV4_ADDRESS | IPV4_ROUTE | IPV4_RULE | IPV6_ADDRESS | IPV6_ROUTE | IPV6_RULE;
+    /// Neighbours.
+    pub(in super::super) const NEIGHBOURS: u32 = 0x4;
 }
-
-/// The messages of a datagram, as far as they are whole.
-#[derive(Clone, Debug)]
-pub(super) struct Messages<'a>(&'a [u8]);
 
 /// What a message says has happened, or is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,35 +133,7 @@ pub(super) struct Neighbour {
     pub(super) mac: Option<MacAddress>,
 }
 
-impl<'a> Messages<'a> {
-    pub(super) fn new(datagram: &'a [u8]) -> Self {
-        Self(datagram)
-    }
-}
-
-impl<'a> Iterator for Messages<'a> {
-    type Item = Message<'a>;
-
-    fn next(&mut self) -> Option<Message<'a>> {
-        let length = usize::try_from(u32_at(self.0, 0)?).ok()?;
-        let message = self.0.get(..length)?;
-        let body = message.get(HEADER..)?;
-        self.0 = self.0.get(aligned(length)..).unwrap_or_default();
-        Some(Message {
-            kind: u16_at(message, 4)?,
-            flags: u16_at(message, 6)?,
-            sequence: u32_at(message, 8)?,
-            body,
-        })
-    }
-}
-
 impl Message<'_> {
-    /// The error number of `NLMSG_ERROR` or `NLMSG_DONE`; zero is success.
-    pub(super) fn error_number(&self) -> i32 {
-        u32_at(self.body, 0).map_or(0, |number| number.cast_signed().saturating_neg())
-    }
-
     /// What it says, if that is of use here.
     pub(super) fn event(&self) -> Option<Event> {
         let fact = match self.kind {
@@ -180,29 +149,6 @@ impl Message<'_> {
             _ if self.flags & NLM_F_REPLACE != 0 => Event::Replaced(fact),
             _ => Event::Is(fact),
         })
-    }
-}
-
-/// `struct rtattr`: types and values, as far as they are whole.
-struct Attributes<'a>(&'a [u8]);
-
-impl<'a> Attributes<'a> {
-    /// Those behind a header of `skip` bytes.
-    fn behind(body: &'a [u8], skip: usize) -> Self {
-        Self(body.get(skip..).unwrap_or_default())
-    }
-}
-
-impl<'a> Iterator for Attributes<'a> {
-    type Item = (u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<(u16, &'a [u8])> {
-        let length = usize::from(u16_at(self.0, 0)?);
-        // Two flags are above the type: nested, and in network byte order.
-        let kind = u16_at(self.0, 2)? & 0x3fff;
-        let value = self.0.get(..length)?.get(4..)?;
-        self.0 = self.0.get(aligned(length)..).unwrap_or_default();
-        Some((kind, value))
     }
 }
 
@@ -229,7 +175,7 @@ fn link(body: &[u8]) -> Option<Link> {
             IFLA_LINK => link.lower = u32_at(value, 0).filter(|lower| *lower != 0),
             IFLA_LINK_NETNSID => is_elsewhere = true,
             IFLA_LINKINFO => {
-                let mut parts = Attributes(value);
+                let mut parts = Attributes::new(value);
                 link.info_kind =
                     parts.find(|(part, _)| *part == IFLA_INFO_KIND).map(|(_, value)| text(value));
             }
@@ -360,29 +306,6 @@ fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
         AF_INET6 => <[u8; 16]>::try_from(value).ok().map(|bytes| Ipv6Addr::from(bytes).into()),
         _ => None,
     }
-}
-
-/// A text that ends with a zero byte. The kernel allows nearly all bytes in a name; people's terminals do not.
-fn text(value: &[u8]) -> String {
-    let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-fn u8_at(bytes: &[u8], at: usize) -> Option<u8> {
-    bytes.get(at).copied()
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u16::from_ne_bytes(*bytes))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
-}
-
-/// Messages and attributes begin at multiples of four bytes.
-pub(super) fn aligned(length: usize) -> usize {
-    length.saturating_add(3) & !3
 }
 
 #[cfg(test)]

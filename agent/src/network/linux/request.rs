@@ -2,18 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::message::{AF_INET, AF_INET6, HEADER, aligned};
+use super::message::{AF_INET, AF_INET6};
+use crate::netlink::request::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, Request};
 
 const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
 const RTM_NEWNEIGH: u16 = 28;
 const RTM_GETNEIGH: u16 = 30;
-
-const NLM_F_REQUEST: u16 = 0x1;
-const NLM_F_ACK: u16 = 0x4;
-const NLM_F_DUMP: u16 = 0x300;
-const NLM_F_CREATE: u16 = 0x400;
 
 const IFLA_EXT_MASK: u16 = 29;
 /// Statistics are most of what a link has to say.
@@ -33,10 +29,6 @@ const NUD_PROBE: u16 = 0x10;
 const NTF_USE: u8 = 1;
 
 const IPPROTO_TCP: u8 = 6;
-
-/// A message to the kernel; its sequence number is set when it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Request(Vec<u8>);
 
 impl Request {
     /// All links.
@@ -113,32 +105,6 @@ impl Request {
         header[10] = flags;
         Self::new(RTM_NEWNEIGH, NLM_F_ACK | how, &header).with(NDA_DST, ip_bytes(&address).as_slice())
     }
-
-    /// The whole message.
-    pub(super) fn numbered(mut self, sequence: u32) -> Vec<u8> {
-        let length = u32::try_from(self.0.len()).unwrap_or_default();
-        self.0[0..4].copy_from_slice(&length.to_ne_bytes());
-        self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
-        self.0
-    }
-
-    fn new(kind: u16, flags: u16, header: &[u8]) -> Self {
-        let mut bytes = vec![0; HEADER];
-        bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
-        bytes[6..8].copy_from_slice(&(flags | NLM_F_REQUEST).to_ne_bytes());
-        bytes.extend_from_slice(header);
-        Self(bytes)
-    }
-
-    fn with(mut self, attribute: u16, value: &[u8]) -> Self {
-        // All values here are of 16 bytes at most.
-        let length = u16::try_from(value.len() + 4).unwrap_or_default();
-        self.0.extend_from_slice(&length.to_ne_bytes());
-        self.0.extend_from_slice(&attribute.to_ne_bytes());
-        self.0.extend_from_slice(value);
-        self.0.resize(aligned(self.0.len()), 0);
-        self
-    }
 }
 
 fn skip_statistics() -> [u8; 4] {
@@ -166,12 +132,13 @@ fn scope(address: SocketAddr) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::message::HEADER;
 
     fn holds(request: &Request, attribute: u16, value: &[u8]) -> bool {
         let mut wanted = u16::try_from(value.len() + 4).unwrap().to_ne_bytes().to_vec();
         wanted.extend(attribute.to_ne_bytes());
         wanted.extend(value);
-        request.0.windows(wanted.len()).any(|window| window == wanted)
+        request.clone().numbered(0).windows(wanted.len()).any(|window| window == wanted)
     }
 
     #[test]
@@ -189,7 +156,7 @@ mod tests {
     fn a_source_that_says_nothing_is_left_out() {
         for local in ["0.0.0.0:0", "[::]:0", "[2001:db8::1]:1"] {
             let way = Request::way(local.parse().unwrap(), "192.0.2.1:443".parse().unwrap());
-            assert_eq!(way.0[HEADER + 2], 0, "{local}");
+            assert_eq!(way.numbered(0)[HEADER + 2], 0, "{local}");
         }
         let mapped = Request::way("[::ffff:10.0.0.2]:1".parse().unwrap(), "192.0.2.1:443".parse().unwrap());
         assert!(holds(&mapped, RTA_SRC, &[10, 0, 0, 2]));

@@ -9,10 +9,11 @@ use landmark_proto::network::{DefaultRoute, Interface, MacAddress};
 use rustix::io::Errno;
 
 use super::kind::{is_stacked, kind_of};
-use super::message::{Event, Fact, Link, Message, Neighbour, Route};
-use super::request::Request;
+use super::message::{Event, Fact, Link, Neighbour, Route};
 use super::snapshot::{RT_TABLE_MAIN, RTM_F_CLONED, is_usable};
-use super::socket::Asker;
+use crate::netlink::message::Message;
+use crate::netlink::request::Request;
+use crate::netlink::socket::{Asker, Protocol};
 
 /// Default routes of a family that are told, at most: many of one must not hide the other's.
 const MAX_ROUTES: usize = 32;
@@ -59,7 +60,7 @@ impl Way {
 /// # Errors
 /// The kernel refuses.
 pub(super) fn default_routes() -> io::Result<Vec<DefaultRoute>> {
-    let mut asker = Asker::open()?;
+    let mut asker = Asker::open(Protocol::Route)?;
     let ways = ways(&mut asker)?;
     let macs = hardware_addresses(&mut asker, &ways.iter().filter_map(Way::gateway).collect())?;
     let mut interfaces: HashMap<u32, Option<Interface>> = HashMap::new();
@@ -89,7 +90,7 @@ pub(super) fn default_routes() -> io::Result<Vec<DefaultRoute>> {
 /// # Errors
 /// The kernel refuses.
 pub(super) fn addresses() -> io::Result<Vec<IpAddr>> {
-    Asker::open()?.ask(&Request::addresses(), |found: &mut Vec<IpAddr>, message| {
+    Asker::open(Protocol::Route)?.ask(&Request::addresses(), |found: &mut Vec<IpAddr>, message| {
         if let Some(Event::Is(Fact::Address(address))) = message.event()
             && found.len() < MAX_ADDRESSES
             && is_usable(&address)
@@ -104,7 +105,7 @@ pub(super) fn addresses() -> io::Result<Vec<IpAddr>> {
 /// # Errors
 /// The kernel refuses, or knows no way.
 pub(super) fn egress(local: SocketAddr, remote: SocketAddr) -> io::Result<Option<Interface>> {
-    let mut asker = Asker::open()?;
+    let mut asker = Asker::open(Protocol::Route)?;
     let index = asker.ask(&Request::way(local, remote), |index: &mut Option<u32>, message| {
         if let Some(Event::Is(Fact::Route(route))) = message.event() {
             *index = route.hops.first().map(|hop| hop.index);

@@ -14,12 +14,13 @@ use tracing::debug;
 
 use super::files::Files;
 use super::gateways::Gateways;
+use super::message::groups;
 use super::routes::neighbour_in;
 use super::snapshot::Snapshot;
-use super::socket::{Listener, Told, groups};
 use super::source::Source;
 use super::timer::ClockSet;
 use super::whole::{take_gateways, take_snapshot};
+use crate::netlink::socket::{Listener, Protocol, Told};
 use crate::network::sleep::Slept;
 use crate::network::{Changes, NetworkTask, NetworkTaskError, Watched};
 
@@ -294,7 +295,7 @@ impl Sources {
     /// Whether it works again.
     async fn open_network(&mut self) -> Result<bool, NetworkTaskError> {
         // Listened to before it is looked at, so that nothing falls in between.
-        match Listener::open(groups::NETWORK) {
+        match Listener::open(Protocol::Route, groups::NETWORK) {
             Ok(listener) => {
                 self.network.open = Some(Network { listener, snapshot: Snapshot::default() });
                 self.look_at_network().await
@@ -306,7 +307,7 @@ impl Sources {
     /// Whether it works again.
     async fn open_neighbours(&mut self) -> Result<bool, NetworkTaskError> {
         // As with the network.
-        match Listener::open(groups::NEIGHBOURS) {
+        match Listener::open(Protocol::Route, groups::NEIGHBOURS) {
             Ok(listener) => {
                 self.neighbours.open = Some(Neighbours { listener, gateways: Gateways::default() });
                 self.look_at_gateways().await

@@ -10,7 +10,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-use super::readable::Readable;
+use crate::netlink::readable::Readable;
 
 /// Tells when the wall clock was set.
 pub(super) struct ClockSet {

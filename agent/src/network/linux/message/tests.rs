@@ -2,6 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::netlink::message::{HEADER, Messages, NLMSG_DONE, NLMSG_ERROR};
 
 /// An attribute.
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {

@@ -125,7 +125,7 @@ fn the_machines_own_default_routes_are_those_that_it_lists_elsewhere() {
 
 #[test]
 fn there_is_no_interface_of_an_unused_number() {
-    let mut asker = Asker::open().unwrap();
+    let mut asker = Asker::open(Protocol::Route).unwrap();
     assert_eq!(interface(&mut asker, 0x7fff_fff0).unwrap(), None);
     assert_eq!(interface(&mut asker, 1).unwrap().unwrap().kind, "loopback");
 }

@@ -7,14 +7,14 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// An own descriptor that does not block.
-pub(super) struct Readable(AsyncFd<OwnedFd>);
+pub(crate) struct Readable(AsyncFd<OwnedFd>);
 
 impl Readable {
     /// Must be called within a runtime.
     ///
     /// # Errors
     /// The runtime cannot wait for it.
-    pub(super) fn new(descriptor: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(descriptor: OwnedFd) -> io::Result<Self> {
         #[expect(
             deprecated,
             reason = "its replacement is unsafe for the sake of descriptors that may be closed meanwhile, and this one is owned"
@@ -27,11 +27,11 @@ impl Readable {
     ///
     /// # Errors
     /// Those of `read`.
-    pub(super) async fn read<T>(&self, mut read: impl FnMut(&OwnedFd) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) async fn read<T>(&self, mut read: impl FnMut(&OwnedFd) -> io::Result<T>) -> io::Result<T> {
         self.0.async_io(Interest::READABLE, |descriptor| read(descriptor)).await
     }
 
-    pub(super) fn descriptor(&self) -> &OwnedFd {
+    pub(crate) fn descriptor(&self) -> &OwnedFd {
         self.0.get_ref()
     }
 }

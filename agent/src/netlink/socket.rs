@@ -1,11 +1,11 @@
-//! Sockets to rtnetlink: one that asks, one that listens. They must not know what the messages mean.
+//! Sockets to the kernel: one that asks, one that listens. They must not know what the messages mean.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, sendto, socket_with,
@@ -25,24 +25,17 @@ const MAX_TRIES: u32 = 4;
 /// Datagrams that are read in one go, at most, so that a storm of events does not keep a thread for itself.
 const MAX_AT_ONCE: usize = 256;
 
-/// Groups of events: bit n - 1 is `RTNLGRP_*` n.
-pub(super) mod groups {
-    const LINK: u32 = 1;
-    const IPV4_ADDRESS: u32 = 0x10;
-    const IPV4_ROUTE: u32 = 0x40;
-    const IPV4_RULE: u32 = 0x80;
-    const IPV6_ADDRESS: u32 = 0x100;
-    const IPV6_ROUTE: u32 = 0x400;
-    const IPV6_RULE: u32 = 0x4_0000;
-    /// Links, addresses, routes, and the rules that choose among tables of routes.
-    pub(crate) const NETWORK: u32 =
-        LINK | IPV4_ADDRESS | IPV4_ROUTE | IPV4_RULE | IPV6_ADDRESS | IPV6_ROUTE | IPV6_RULE;
-    /// Neighbours.
-    pub(crate) const NEIGHBOURS: u32 = 0x4;
+/// Whom a socket speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Links, addresses, routes: rtnetlink(7).
+    Route,
+    /// Packet filter and connection tracking: nfnetlink.
+    Netfilter,
 }
 
 /// Asks the kernel. It blocks for as long as the kernel's own lock is taken, which is why it is no task's.
-pub(super) struct Asker {
+pub(crate) struct Asker {
     socket: OwnedFd,
     buffer: Vec<u8>,
     sequence: u32,
@@ -51,8 +44,8 @@ pub(super) struct Asker {
 impl Asker {
     /// # Errors
     /// No socket is to be had.
-    pub(super) fn open() -> io::Result<Self> {
-        let socket = open(0, SocketFlags::empty())?;
+    pub(crate) fn open(protocol: Protocol) -> io::Result<Self> {
+        let socket = open(protocol, &SocketAddrNetlink::new(0, 0), SocketFlags::empty())?;
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_LIMIT))?;
         Ok(Self { socket, buffer: vec![0; MAX_DATAGRAM], sequence: 0 })
     }
@@ -61,7 +54,7 @@ impl Asker {
     ///
     /// # Errors
     /// The kernel refuses, does not answer, or its lists change faster than they can be read.
-    pub(super) fn ask<T: Default>(
+    pub(crate) fn ask<T: Default>(
         &mut self,
         request: &Request,
         mut each: impl FnMut(&mut T, &Message<'_>),
@@ -76,7 +69,14 @@ impl Asker {
     }
 
     /// One request and its whole answer; false if a change disturbed it.
-    fn exchange(&mut self, request: Request, each: &mut dyn FnMut(&Message<'_>)) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// The kernel refuses, or does not answer.
+    pub(crate) fn exchange(
+        &mut self,
+        request: Request,
+        each: &mut dyn FnMut(&Message<'_>),
+    ) -> io::Result<bool> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let message = request.numbered(sequence);
@@ -103,14 +103,14 @@ impl Asker {
 }
 
 /// Listens to what happens.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     socket: Readable,
     buffer: Vec<u8>,
 }
 
 /// Whether all that happened was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     All,
     /// Some of it was lost: more happened than the socket's buffer holds.
     NotAll,
@@ -121,8 +121,8 @@ impl Listener {
     ///
     /// # Errors
     /// No socket is to be had.
-    pub(super) fn open(groups: u32) -> io::Result<Self> {
-        let socket = open(groups, SocketFlags::NONBLOCK)?;
+    pub(crate) fn open(protocol: Protocol, groups: u32) -> io::Result<Self> {
+        let socket = open(protocol, &SocketAddrNetlink::new(0, groups), SocketFlags::NONBLOCK)?;
         Ok(Self { socket: Readable::new(socket)?, buffer: vec![0; MAX_DATAGRAM] })
     }
 
@@ -130,7 +130,7 @@ impl Listener {
     ///
     /// # Errors
     /// The socket is of no use any more.
-    pub(super) async fn listen(&mut self, mut each: impl FnMut(&Message<'_>)) -> io::Result<Told> {
+    pub(crate) async fn listen(&mut self, mut each: impl FnMut(&Message<'_>)) -> io::Result<Told> {
         let Self { socket, buffer } = self;
         socket.read(|socket| drain(socket, buffer, &mut each)).await
     }
@@ -159,7 +159,10 @@ fn drain(socket: &OwnedFd, buffer: &mut [u8], each: &mut dyn FnMut(&Message<'_>)
 }
 
 /// One datagram of the kernel's, empty if it is another's; `None` if it is longer than the buffer.
-fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+///
+/// # Errors
+/// There is none, or some were lost.
+pub(crate) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
     let (length, sender) = loop {
         match recvfrom(socket, &mut *buffer, RecvFlags::TRUNC) {
             Ok((_, length, sender)) => break (length, sender),
@@ -174,9 +177,21 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<Option<&'a 
     Ok(if is_kernel { buffer.get(..length) } else { Some(&[]) })
 }
 
-fn open(groups: u32, flags: SocketFlags) -> io::Result<OwnedFd> {
-    // No protocol is NETLINK_ROUTE.
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC | flags, None)?;
-    bind(&socket, &SocketAddrNetlink::new(0, groups))?;
+/// A socket with this port (0: any) that hears these groups.
+///
+/// # Errors
+/// The kernel does not speak the protocol, or the port is taken.
+pub(crate) fn open(
+    protocol: Protocol,
+    address: &SocketAddrNetlink,
+    flags: SocketFlags,
+) -> io::Result<OwnedFd> {
+    let number = match protocol {
+        // No protocol is NETLINK_ROUTE.
+        Protocol::Route => None,
+        Protocol::Netfilter => Some(NETFILTER),
+    };
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC | flags, number)?;
+    bind(&socket, address)?;
     Ok(socket)
 }
