@@ -18,19 +18,20 @@ use crate::view::firewall::{Place, Platform};
 
 pub(crate) const EXAMPLES: &str = "\
 A policy says what may pass: its exceptions for some connections, its level for
-the rest. A profile gives machines a policy. Of both lists the FIRST MATCH counts:
-of the profiles the first that is enabled and matches a machine is its own, of the
-exceptions the first that matches a connection decides; what stands below is not
-looked at. So the most specific stands on top. If no exception matches, the level
-decides. If no profile matches, that machine has no firewall of Landmark's.
+the rest. A profile gives machines a policy. Of both lists the FIRST MATCH
+counts: of the profiles the first that is enabled and matches a machine is its
+own, of the exceptions the first that matches a connection decides; what stands
+below is not looked at. So the most specific stands on top. If no exception
+matches, the level decides. If no profile matches, that machine has no firewall
+of Landmark's.
 
   level   inbound  outbound
   low     allowed  allowed
   medium  blocked  allowed
   high    blocked  blocked
 
-Replies to a connection that is allowed always pass. A machine that does not know
-where it is counts as external.
+Replies to a connection that is allowed always pass. A machine that does not
+know where it is counts as external.
 
 Examples, from nothing to laptops that take nothing from strangers:
   landmarkctl firewall policies add Travel --level medium --observe
@@ -120,14 +121,15 @@ impl Of {
 }
 
 pub(crate) const WHICH_HELP: &str = "\
-Say what is known of the machine; a condition on something that is not known does
-not match. With --agent the rest is taken from what the agent has said of itself.
+Say what is known of the machine; a condition on something that is not known
+does not match. With --agent the rest is taken from what the agent has said of
+itself.
 
 Examples:
   landmarkctl firewall which --agent laptop-7 --location external
-  landmarkctl firewall which --host LAPTOP-8 --address 10.20.0.7 --platform linux
+  landmarkctl firewall which --host LAPTOP-8 --address 10.20.0.7
   landmarkctl firewall which --label site=berlin --assigned
-  landmarkctl firewall which                      a machine of which nothing is known";
+  landmarkctl firewall which            a machine of which nothing is known";
 
 /// `firewall which`.
 #[derive(Clone, Debug, Args)]
@@ -163,10 +165,11 @@ impl Which {
 }
 
 pub(crate) const HITS_HELP: &str = "\
-Agents tell from time to time what their firewall has counted since its policy is
-in force; the table adds up the latest report of each under the present assignment.
-Of a connection that is allowed the first packet is counted, of one that is blocked
-all that came. For a policy that only observes, blocked is what would have been.
+Agents tell from time to time what their firewall has counted since its policy
+is in force; the table adds up the latest report of each under the present
+assignment. Of a connection that is allowed the first packet is counted, of one
+that is blocked all that came. For a policy that only observes, blocked is what
+would have been.
 
 Examples:
   landmarkctl firewall hits
@@ -174,9 +177,9 @@ Examples:
   landmarkctl firewall hits --json | jq '.hits[] | select(.action == \"block\")'";
 
 pub(crate) const FILE_HELP: &str = "\
-The file has the policies with their exceptions, the profiles in their order, and
-the template: as JSON (as .settings.firewall of landmarkctl draft show --json), or
-as TOML:
+The file has the policies with their exceptions, the profiles in their order,
+and the template: as JSON (as .settings.firewall of landmarkctl draft show
+--json), or as TOML:
 
   [[policies]]
   name = \"Travel\"
@@ -198,8 +201,8 @@ as TOML:
   locations = [\"external\"]
   host_names = [\"laptop-*\"]
 
-Without a template in the file the template of the draft stays. Everything that is
-wrong is told at once, with its path, and then nothing is changed.
+Without a template in the file the template of the draft stays. Everything that
+is wrong is told at once, with its path, and then nothing is changed.
 
 Examples:
   landmarkctl firewall export firewall.toml

@@ -12,14 +12,15 @@ pub(super) fn between(before: &Firewall, after: &Firewall) -> Vec<Change> {
     let gone = before.policies.iter().filter(|old| !after.policies.iter().any(|new| new.name == old.name));
     changes.extend(gone.map(|old| removed(path(&old.name), policy_words(old))));
     for new in &after.policies {
-        match before.policies.iter().find(|old| old.name == new.name) {
-            None => changes.push(added(path(&new.name), policy_words(new))),
-            Some(old) => {
-                let path = path(&new.name);
-                changes.extend(changed(&path, Some(head_words(old)), Some(head_words(new))));
-                changes.extend(exceptions(&format!("{path}.exceptions"), &old.exceptions, &new.exceptions));
-            }
+        let path = path(&new.name);
+        let old = before.policies.iter().find(|old| old.name == new.name);
+        match old {
+            None => changes.push(added(path.clone(), policy_words(new))),
+            Some(old) => changes.extend(changed(&path, Some(head_words(old)), Some(head_words(new)))),
         }
+        // What a new one lets pass is told whole.
+        let old = old.map(|old| old.exceptions.as_slice()).unwrap_or_default();
+        changes.extend(exceptions(&format!("{path}.exceptions"), old, &new.exceptions));
     }
     changes.extend(profiles(&before.profiles, &after.profiles));
     changes.extend(exceptions("firewall.template", &before.template, &after.template));
@@ -137,6 +138,7 @@ mod tests {
         ~ exception "a" of firewall policy "Travel": allow inbound tcp 1 → allow inbound tcp 9
         + exception "n" of firewall policy "Travel": allow inbound tcp 4, at place 3
         + firewall policy "New": level medium, enforce, 1 exception
+        + exception "x" of firewall policy "New": allow inbound tcp 1, at place 1
         > firewall profile "B": place 2 → place 1
         ~ firewall profile "A": policy "Old" for every machine → policy "New" for every machine
         - template exception "t": allow inbound tcp 1

@@ -12,22 +12,22 @@ Examples:
   landmarkctl firewall exceptions list Travel
   landmarkctl firewall exceptions add Travel SSH --allow --in --protocol tcp \\
     --ports 22 --remote 10.0.0.0/8
-  landmarkctl firewall exceptions add Travel Web --allow --out --ports 80,8000-8099
+  landmarkctl firewall exceptions add Travel Web --allow --out --ports 80,8443
   landmarkctl firewall exceptions add Travel Guests --block --in --first \\
     --remote 10.9.0.1-10.9.0.99 --remote 2001:db8::/32
   landmarkctl firewall exceptions edit Travel SSH --remote all
   landmarkctl firewall exceptions move Travel SSH --before Guests
   landmarkctl firewall exceptions remove Travel Web Guests
 
-The first exception that matches a connection decides, so one that stands below a
-wider one does nothing. --in is for connections to the machine, --out for those
-from it; replies belong to them. Ports are those of the side that is connected to.
-Without --protocol it is tcp+udp if ports are given, else all.";
+The first exception that matches a connection decides, so one that stands below
+a wider one does nothing. --in is for connections to the machine, --out for
+those from it; replies belong to them. Ports are those of the side that is
+connected to. Without --protocol it is tcp+udp if ports are given, else all.";
 
 pub(crate) const TEMPLATE_EXAMPLES: &str = "\
 Examples:
   landmarkctl firewall template list
-  landmarkctl firewall template add Backup --allow --out --protocol tcp --ports 873
+  landmarkctl firewall template add Backup --allow --out --ports 873
   landmarkctl firewall template edit DNS --remote 10.0.0.53
   landmarkctl firewall template reset             back to what a new server has
   landmarkctl firewall policies add Travel --level high --from-template
@@ -110,9 +110,6 @@ pub(crate) struct AddException {
 
 /// `… edit`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args([
-    "new_name", "allow", "block", "inbound", "outbound", "both", "protocol", "ports", "remotes",
-]))]
 pub(crate) struct EditException {
     /// The exception to change
     pub(crate) name: ItemName,
@@ -174,6 +171,16 @@ pub(crate) struct Wish {
     /// given several times
     #[arg(long = "remote", value_name = "REMOTE")]
     pub(crate) remotes: Vec<Remotes>,
+}
+
+impl EditException {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { name: _, new_name, wish, etag: _ } = self;
+        let is_deed = wish.action().is_some() || wish.direction().is_some();
+        let is_what = wish.protocol.is_some() || wish.ports.is_some() || !wish.remotes.is_empty();
+        new_name.is_none() && !is_deed && !is_what
+    }
 }
 
 impl Wish {

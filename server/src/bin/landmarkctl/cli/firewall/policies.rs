@@ -16,8 +16,8 @@ Examples:
   landmarkctl firewall policies remove Trial
 
 A policy that observes drops nothing: what it would block passes and is counted
-(landmarkctl firewall hits). Begin with that. A policy does nothing until a profile
-gives it to machines: landmarkctl firewall profiles add. Its exceptions:
+(landmarkctl firewall hits). Begin with that. A policy does nothing until a
+profile gives it to machines: landmarkctl firewall profiles add. Its exceptions:
 landmarkctl firewall exceptions.";
 
 /// What may pass.

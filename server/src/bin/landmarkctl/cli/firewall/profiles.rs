@@ -14,16 +14,16 @@ Examples:
   landmarkctl firewall profiles list
   landmarkctl firewall profiles add \"Laptops outside\" --policy Travel \\
     --location external --host-name 'LAPTOP-*' --host-name 'NB-???'
-  landmarkctl firewall profiles add Berlin --policy Office --label site=berlin --first
+  landmarkctl firewall profiles add Berlin --policy Office --label site=berlin
   landmarkctl firewall profiles edit Berlin --address 10.20.0.0/16 --any-label
   landmarkctl firewall profiles move Berlin --before \"Laptops outside\"
   landmarkctl firewall profiles disable Berlin
   landmarkctl firewall which --host LAPTOP-7 --location external
 
 The first profile that is enabled and matches a machine is its own; the rest are
-not looked at. Every kind of condition that is given must match; of several of one
-kind one is enough. A profile without conditions matches every machine: a new
-profile is put above the first such one, unless a place is given.";
+not looked at. Every kind of condition that is given must match; of several of
+one kind one is enough. A profile without conditions matches every machine: a
+new profile is put above the first such one, unless a place is given.";
 
 /// Which machine gets which policy.
 #[derive(Debug, Subcommand)]
@@ -100,10 +100,6 @@ pub(crate) struct Add {
 
 /// `firewall profiles edit`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args([
-    "new_name", "policy", "locations", "addresses", "host_names", "platforms", "labels", "any_location",
-    "any_address", "any_host_name", "any_platform", "any_label", "enable", "disable",
-]))]
 pub(crate) struct Edit {
     /// The profile to change
     pub(crate) name: ItemName,
@@ -127,11 +123,27 @@ pub(crate) struct Edit {
     pub(crate) etag: Etag,
 }
 
+impl Edit {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { name: _, new_name, policy, conditions, any, enable, disable, etag: _ } = self;
+        let Conditions { locations, addresses, host_names, platforms, labels } = conditions;
+        let Any { any_location, any_address, any_host_name, any_platform, any_label } = any;
+        let is_any = *any_location || *any_address || *any_host_name || *any_platform || *any_label;
+        let is_given = !locations.is_empty()
+            || !addresses.is_empty()
+            || !host_names.is_empty()
+            || !platforms.is_empty()
+            || !labels.is_empty();
+        new_name.is_none() && policy.is_none() && !is_given && !is_any && !enable && !disable
+    }
+}
+
 /// Which machines; what is given takes the place of all conditions of that kind.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Conditions {
     /// Where the machine is
-    #[arg(long = "location", value_enum, value_delimiter = ',')]
+    #[arg(long = "location", value_name = "LOCATION", value_enum, value_delimiter = ',')]
     pub(crate) locations: Vec<Location>,
     /// An address of the machine itself: one, 10.0.0.0/8 or 10.0.0.1-10.0.0.9; may be given several times
     #[arg(long = "address", value_name = "ADDRESS", value_delimiter = ',')]
@@ -140,7 +152,7 @@ pub(crate) struct Conditions {
     #[arg(long = "host-name", value_name = "PATTERN", value_delimiter = ',')]
     pub(crate) host_names: Vec<NamePattern>,
     /// Its operating system
-    #[arg(long = "platform", value_enum, value_delimiter = ',')]
+    #[arg(long = "platform", value_name = "PLATFORM", value_enum, value_delimiter = ',')]
     pub(crate) platforms: Vec<Platform>,
     /// A label that its owner has given it; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_delimiter = ',')]

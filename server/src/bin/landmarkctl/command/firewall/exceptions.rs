@@ -125,6 +125,11 @@ async fn add(run: &Run, owner: Owner, arguments: AddException) -> Result<Exit, F
 }
 
 async fn edit(run: &Run, owner: Owner, arguments: EditException) -> Result<Exit, Failure> {
+    if arguments.is_empty() {
+        let name = argument(arguments.name.as_str());
+        return Err(Failure::usage(format!("what shall become of {name}?"))
+            .hint("give --allow, --block, --in, --out, --both, --protocol, --ports, --remote or --name"));
+    }
     let EditException { name, new_name, wish, etag } = arguments;
     let path = Path::root().field("edits").index(0).field("edit_firewall_exception");
     let doing = "edit this exception";

@@ -106,6 +106,12 @@ async fn add(run: &Run, arguments: Add) -> Result<Exit, Failure> {
 }
 
 async fn edit(run: &Run, arguments: Change) -> Result<Exit, Failure> {
+    if arguments.is_empty() {
+        let name = argument(arguments.name.as_str());
+        return Err(Failure::usage(format!("what shall become of {name}?")).hint(
+            "give --policy, --name, --enable, --disable, a condition (--location …) or --any-location …",
+        ));
+    }
     let Change { name, new_name, policy, conditions, any, enable, disable, etag } = arguments;
     let path = Path::root().field("edits").index(0).field("edit_firewall_profile");
     let mut client = run.client().await?;
@@ -277,7 +283,9 @@ fn unreached(firewall: &Firewall, name: &ItemName) -> Option<String> {
     let (place, profile) = find(firewall, name).ok()?;
     let word = argument(name.as_str());
     if !profile.enabled {
-        return Some(format!("it matches no machine yet: landmarkctl firewall profiles enable {word}"));
+        return Some(format!(
+            "it matches no machine while it is disabled: landmarkctl firewall profiles enable {word}"
+        ));
     }
     let mut above = firewall.profiles.iter().take(place - 1);
     let all = above.find(|other| other.enabled && other.conditions == Conditions::default())?;

@@ -48,7 +48,7 @@ fn a_profile_that_no_machine_gets_is_pointed_out() {
     assert_eq!(unreached(&firewall, &name("All agents")), None);
     firewall.profiles[0].enabled = false;
     assert_eq!(unreached(&firewall, &name("Berlin")), None);
-    insta::assert_snapshot!(unreached(&firewall, &name("All agents")).unwrap(), @"it matches no machine yet: landmarkctl firewall profiles enable 'All agents'");
+    insta::assert_snapshot!(unreached(&firewall, &name("All agents")).unwrap(), @"it matches no machine while it is disabled: landmarkctl firewall profiles enable 'All agents'");
 }
 
 #[test]
