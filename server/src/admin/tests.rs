@@ -15,6 +15,8 @@ use super::*;
 use crate::fleet::{self, FleetConfig};
 use crate::identity::{Authority, KnownFleet};
 
+mod firewall;
+
 const TOKEN: &str = "landmark_admin_0123456789abcdef0123456789abcdef";
 
 /// The whole service behind its guard, without a socket.
