@@ -69,6 +69,7 @@ const ALL: &[(&str, Kind, &str)] = &[
         "Records of evidence refused for lack of room or of an allowance, to be sent again",
     ),
     (fleet::SWEEPS, Kind::Counter, "Reports of sweeps over the reference servers, by outcome"),
+    (fleet::FIREWALL_REPORTS, Kind::Counter, "Reports of what firewalls have counted, by outcome"),
     (
         fleet::CERTIFICATES_EXPIRING,
         Kind::Gauge,
@@ -164,6 +165,7 @@ mod tests {
         landmark_server_evidence_total Counter
         landmark_server_evidence_deferred_total Counter
         landmark_server_sweep_reports_total Counter
+        landmark_server_firewall_reports_total Counter
         landmark_server_reference_servers_expiring Gauge
         landmark_server_reference_certificate_seconds_left Gauge
         landmark_server_status_batch_seconds Seconds

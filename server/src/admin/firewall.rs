@@ -1,13 +1,15 @@
-//! Calls about the firewall: which profile a machine gets, and why not the ones before.
+//! Calls about the firewall: which profile a machine gets, and why not the ones before; what the firewalls of the fleet
+//! have counted.
 
 use std::net::IpAddr;
 
 use landmark_proto::convert::firewall::{
-    labels_from_wire, place_from_wire, place_to_wire, platform_from_wire, platform_to_wire, policy_to_wire,
-    profile_to_wire,
+    action_to_wire, direction_to_wire, labels_from_wire, place_from_wire, place_to_wire, platform_from_wire,
+    platform_to_wire, policy_to_wire, profile_to_wire,
 };
-use landmark_proto::firewall::Profile;
+use landmark_proto::convert::time::timestamp_to_wire;
 use landmark_proto::firewall::profile::{Conditions, Facts, Mismatch, Place, Which, which};
+use landmark_proto::firewall::{ItemName, Profile};
 use landmark_proto::location::Location;
 use landmark_proto::message::HostFacts;
 use landmark_proto::revision::Revision;
@@ -17,7 +19,7 @@ use landmark_proto::wire;
 
 use super::assignments;
 use super::error::AdminError;
-use crate::fleet::{Agent, Fleet};
+use crate::fleet::{Agent, Fleet, FleetHits, PolicyHits, RuleCount};
 use crate::store::Store;
 
 #[derive(Debug)]
@@ -49,6 +51,19 @@ impl Firewall {
         }
         let (revision, settings) = self.settings(revision).await?;
         Ok(which_to_wire(revision, &which(&settings.firewall, &facts), &facts))
+    }
+
+    /// What the firewalls have counted, of all policies or of one.
+    pub(super) async fn hits(
+        &self,
+        request: wire::ListFirewallHitsRequest,
+    ) -> Result<wire::ListFirewallHitsResponse, AdminError> {
+        let wire::ListFirewallHitsRequest { policy } = request;
+        let mut hits = self.fleet.firewall_hits().await?;
+        if !policy.is_empty() {
+            only(&mut hits, policy.trim())?;
+        }
+        Ok(hits_to_wire(&hits, self.fleet.registry().n_agents()))
     }
 
     /// Of the draft, if no revision is given; 0 is the present one.
@@ -161,5 +176,115 @@ fn skipped_to_wire((profile, mismatches): &(&Profile, Vec<Mismatch>)) -> wire::F
     wire::FirewallProfileSkipped {
         name: profile.name.to_string(),
         reasons: mismatches.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Leaves one policy.
+fn only(hits: &mut FleetHits, policy: &str) -> Result<(), AdminError> {
+    match hits.policies.iter().position(|hits| hits.policy.as_str() == policy) {
+        Some(place) => {
+            hits.policies = vec![hits.policies.swap_remove(place)];
+            Ok(())
+        }
+        None => {
+            let there: Vec<String> =
+                hits.policies.iter().map(|hits| format!("\"{}\"", hits.policy)).collect();
+            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+            let shown: String = policy.chars().take(ItemName::MAX_CHARS).collect();
+            let message =
+                format!("there is no firewall policy {shown:?} in the present assignment (it has {there})");
+            Err(AdminError::field("policy", message))
+        }
+    }
+}
+
+fn hits_to_wire(hits: &FleetHits, n_enrolled: usize) -> wire::ListFirewallHitsResponse {
+    let FleetHits { held, policies } = hits;
+    let oldest = policies.iter().filter_map(|hits| hits.oldest_report_at).min();
+    let newest = policies.iter().filter_map(|hits| hits.newest_report_at).max();
+    wire::ListFirewallHitsResponse {
+        revision: held.map_or(0, |held| held.revision.get()),
+        n_agents: count(policies.iter().map(|hits| hits.n_agents).sum()),
+        n_enrolled: count(n_enrolled),
+        hits: policies.iter().flat_map(rules_to_wire).collect(),
+        oldest_report_at: oldest.map(timestamp_to_wire),
+        newest_report_at: newest.map(timestamp_to_wire),
+    }
+}
+
+fn rules_to_wire(hits: &PolicyHits) -> impl Iterator<Item = wire::FleetRuleHits> {
+    let PolicyHits { policy, n_agents: _, rules, oldest_report_at: _, newest_report_at: _ } = hits;
+    rules.iter().map(move |rule| {
+        let RuleCount { exception, flow, action, is_observing, n_agents, n_packets, n_bytes } = rule;
+        wire::FleetRuleHits {
+            policy: policy.to_string(),
+            exception: exception.as_ref().map(ItemName::to_string).unwrap_or_default(),
+            direction: direction_to_wire((*flow).into()).into(),
+            action: action_to_wire(*action).into(),
+            observing: *is_observing,
+            n_agents: count(*n_agents),
+            n_packets: *n_packets,
+            n_bytes: *n_bytes,
+        }
+    })
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use landmark_proto::firewall::Action;
+    use landmark_proto::firewall::ruling::Flow;
+
+    use super::*;
+
+    fn policy(name: &str, n_agents: usize, seconds: u64, rules: Vec<RuleCount>) -> PolicyHits {
+        let at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let policy = name.parse().unwrap();
+        PolicyHits { policy, n_agents, rules, oldest_report_at: at, newest_report_at: at }
+    }
+
+    fn rule(exception: Option<&str>, n_packets: u64) -> RuleCount {
+        RuleCount {
+            exception: exception.map(|name| name.parse().unwrap()),
+            flow: Flow::Inbound,
+            action: Action::Block,
+            is_observing: true,
+            n_agents: 2,
+            n_packets,
+            n_bytes: 9,
+        }
+    }
+
+    fn both() -> FleetHits {
+        let outside = policy("Outside", 3, 7, vec![rule(Some("Scan"), 5), rule(None, 6)]);
+        FleetHits { held: None, policies: vec![outside, policy("Inside", 1, 9, vec![rule(None, 1)])] }
+    }
+
+    #[test]
+    fn the_policies_are_told_one_after_the_other_and_the_level_has_no_name() {
+        let told = hits_to_wire(&both(), 8);
+        let rows: Vec<_> = told.hits.iter().map(|it| (&*it.policy, &*it.exception, it.n_packets)).collect();
+        assert_eq!(rows, [("Outside", "Scan", 5), ("Outside", "", 6), ("Inside", "", 1)]);
+        assert_eq!((told.n_agents, told.n_enrolled), (4, 8));
+        assert_eq!((told.oldest_report_at.unwrap().seconds, told.newest_report_at.unwrap().seconds), (7, 9));
+        let first = &told.hits[0];
+        assert_eq!(
+            (first.direction(), first.action()),
+            (wire::FirewallDirection::Inbound, wire::FirewallAction::Block)
+        );
+        assert_eq!((first.observing, first.n_agents, first.n_bytes), (true, 2, 9));
+    }
+
+    #[test]
+    fn of_one_policy_only_its_agents_and_their_reports_count() {
+        let mut hits = both();
+        only(&mut hits, "Outside").unwrap();
+        let told = hits_to_wire(&hits, 8);
+        assert_eq!((told.n_agents, told.hits.len(), told.newest_report_at.unwrap().seconds), (3, 2, 7));
     }
 }

@@ -228,9 +228,9 @@ impl admin_server::Admin for Service {
 
     async fn list_firewall_hits(
         &self,
-        _request: Request<wire::ListFirewallHitsRequest>,
+        request: Request<wire::ListFirewallHitsRequest>,
     ) -> Result<Response<wire::ListFirewallHitsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(self.firewall.hits(request.into_inner()).await)
     }
 
     async fn revoke_join_token(

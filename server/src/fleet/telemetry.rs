@@ -26,6 +26,8 @@ pub const EVIDENCE: &str = "landmark_server_evidence_total";
 pub const EVIDENCE_DEFERRED: &str = "landmark_server_evidence_deferred_total";
 /// Counter by `outcome`: reports of sweeps.
 pub const SWEEPS: &str = "landmark_server_sweep_reports_total";
+/// Counter by `outcome`: reports of firewalls.
+pub const FIREWALL_REPORTS: &str = "landmark_server_firewall_reports_total";
 /// Gauge: reference servers that show a certificate which ends within 30 days.
 pub const CERTIFICATES_EXPIRING: &str = "landmark_server_reference_servers_expiring";
 /// Gauge: until the first pinned certificate of a reference server ends; not a number while none is known.
@@ -77,6 +79,10 @@ pub(super) fn evidence_deferred() {
 
 pub(super) fn sweep_report(outcome: &'static str) {
     counter!(SWEEPS, "outcome" => outcome).increment(1);
+}
+
+pub(super) fn firewall_report(outcome: &'static str) {
+    counter!(FIREWALL_REPORTS, "outcome" => outcome).increment(1);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are at most 320 reference servers")]

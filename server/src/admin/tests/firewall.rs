@@ -219,3 +219,42 @@ async fn every_bad_fact_is_named_and_so_is_an_agent_that_is_not_there() {
     let nobody = wire::WhichFirewallProfileRequest { agent: "nobody".to_owned(), ..Default::default() };
     assert_eq!(served.which(nobody).await.unwrap_err().code(), Code::NotFound);
 }
+
+#[tokio::test]
+async fn before_anything_was_counted_no_rule_is_told_and_an_unknown_policy_is_named() {
+    let mut served = with_profiles().await;
+    let all = wire::ListFirewallHitsRequest::default();
+    let response = served.client.list_firewall_hits(with_token(all.clone())).await.unwrap().into_inner();
+    assert_eq!(response, wire::ListFirewallHitsResponse::default());
+    served.assign("").await.unwrap();
+    served.enrolled(1, "nb-1", None);
+    let response = served.hits_under(1).await;
+    assert_eq!((response.n_agents, response.n_enrolled, response.hits.len()), (0, 1, 0));
+    let one = wire::ListFirewallHitsRequest { policy: "Outside".to_owned() };
+    assert_eq!(served.client.list_firewall_hits(with_token(one)).await.unwrap().into_inner(), response);
+    let unknown = wire::ListFirewallHitsRequest { policy: "Out".to_owned() };
+    let refused = served.client.list_firewall_hits(with_token(unknown)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let violation = &refused.get_details_bad_request().unwrap().field_violations[0];
+    assert_eq!(
+        (violation.field.as_str(), violation.description.as_str()),
+        (
+            "policy",
+            "there is no firewall policy \"Out\" in the present assignment (it has \"All access\", \"Outside\")"
+        )
+    );
+}
+
+impl Served {
+    /// Once the fleet has learnt of the assignment.
+    async fn hits_under(&mut self, revision: u64) -> wire::ListFirewallHitsResponse {
+        loop {
+            let request = with_token(wire::ListFirewallHitsRequest::default());
+            let response = self.client.list_firewall_hits(request).await.unwrap().into_inner();
+            if response.revision == revision {
+                return response;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
