@@ -258,3 +258,12 @@ impl Served {
         }
     }
 }
+
+#[tokio::test]
+async fn platform_and_labels_of_an_agent_are_shown() {
+    let mut served = Served::new().await;
+    served.enrolled(1, "nb-1", None);
+    let request = with_token(wire::GetAgentRequest { agent: "nb-1".to_owned() });
+    let facts = served.client.get_agent(request).await.unwrap().into_inner().facts.unwrap();
+    assert_eq!((facts.platform(), facts.labels), (wire::FirewallPlatform::Linux, vec!["site=hq".to_owned()]));
+}
