@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use super::registry::Counts;
+
 /// Gauge: enrolled agents.
 pub const AGENTS: &str = "landmark_server_agents";
 /// Gauge: agents with an open session.
 pub const AGENTS_ONLINE: &str = "landmark_server_agents_online";
+/// Gauge by `state`: agents by what they last said of their enforcement.
+pub const AGENTS_ENFORCEMENT: &str = "landmark_server_agents_enforcement";
 /// Counter by `reason`: sessions that ended.
 pub const SESSIONS_ENDED: &str = "landmark_server_sessions_ended_total";
 /// Counter by `reason`: sessions that were refused before they began.
@@ -43,9 +47,13 @@ pub const RENEWALS: &str = "landmark_server_certificate_renewals_total";
     clippy::cast_precision_loss,
     reason = "a gauge is a floating point number; counts are far below 2^53"
 )]
-pub(super) fn agents(n_agents: usize, n_online: usize) {
-    gauge!(AGENTS).set(n_agents as f64);
-    gauge!(AGENTS_ONLINE).set(n_online as f64);
+pub(super) fn agents(counts: &Counts) {
+    let Counts { n_agents, n_online, by_enforcement } = counts;
+    gauge!(AGENTS).set(*n_agents as f64);
+    gauge!(AGENTS_ONLINE).set(*n_online as f64);
+    for (state, n) in by_enforcement.named() {
+        gauge!(AGENTS_ENFORCEMENT, "state" => state).set(n as f64);
+    }
 }
 
 pub(super) fn session_ended(reason: &'static str) {
