@@ -1,7 +1,7 @@
 //! The administration service: thin. Each call goes from the wire to the model, to the store or the fleet, and back.
 //!
 //! ```text
-//! edge ─► guard (API token) ─► service ─► drafts, assignments, agents, reference_servers, tokens ─► store, fleet
+//! edge ─► guard (API token) ─► service ─► drafts, assignments, agents, reference_servers, firewall, tokens ─► store, fleet
 //!                                  └────► error ─► crate::status
 //! ```
 //!
@@ -29,6 +29,7 @@ mod assignments;
 pub(crate) mod convert;
 mod drafts;
 mod error;
+mod firewall;
 mod guard;
 mod page;
 mod reference_servers;
@@ -88,6 +89,7 @@ pub fn routes(parts: Parts) -> Result<Routes, ReflectionError> {
         assignments: assignments::Assignments { store: store.clone(), handle: assignments.clone() },
         tokens: tokens::Tokens { store: store.clone(), authority_pin, enrollment },
         reference_servers: reference_servers::ReferenceServers { fleet: fleet.clone() },
+        firewall: firewall::Firewall { store: store.clone(), fleet: fleet.clone() },
         agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
     };
     let admin = admin_server::AdminServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);

@@ -4,7 +4,8 @@
 //! assignments ─► registry ─► slots ─► response stream ─► agent
 //! agent ─► session ─► registry ─► watchers, lists, progress
 //!             ├─────► writer ─► store ─► registry, slots (acknowledgement)
-//!             └─────► sweeps ─► health of the reference servers
+//!             ├─────► sweeps ─► health of the reference servers
+//!             └─────► counters ─► hits of the firewalls
 //! ```
 //!
 //! A session says what it knows to the registry, and gives reports to the writer; whoever wants something from an agent
@@ -30,9 +31,11 @@ use crate::store::{Store, StoreError};
 mod admission;
 mod agent;
 mod allowance;
+mod counters;
 mod end;
 mod filter;
 mod health;
+mod hits;
 mod outbound;
 mod registry;
 mod renewal;
@@ -49,6 +52,7 @@ pub use self::agent::{Agent, AssignmentState, Boots, Refused, Reported};
 pub use self::end::End;
 pub use self::filter::{AgentFilter, AgentKey};
 pub use self::health::{CertificateSeen, Health, PortHealth, ServerHealth};
+pub use self::hits::{FleetHits, PolicyHits, RuleCount};
 pub use self::registry::{
     AgentEvent, AgentView, AgentWatch, Asked, FindError, Page, Progress, ProgressWatch, Registry,
 };
@@ -58,6 +62,7 @@ pub use self::sweeps::SweepAsked;
 use self::admission::Admission;
 use self::allowance::Allowances;
 use self::health::Sweeps;
+use self::hits::Hits;
 use self::slots::Slots;
 use self::writer::Writer;
 
@@ -142,6 +147,8 @@ struct Shared {
     warning_allowances: Mutex<Allowances>,
     sweep_allowances: Mutex<Allowances>,
     sweeps: Mutex<Sweeps>,
+    hits_allowances: Mutex<Allowances>,
+    hits: Mutex<Hits>,
     sessions: TaskTracker,
     /// Whether the log says already that agents are ahead of the database.
     is_behind_told: AtomicBool,
@@ -171,6 +178,8 @@ pub async fn spawn(tasks: &mut Tasks, parts: Parts) -> Result<Fleet, StoreError>
         warning_allowances: Mutex::new(Allowances::of_warnings(Instant::now())),
         sweep_allowances: Mutex::new(Allowances::of_sweeps(Instant::now())),
         sweeps: Mutex::new(Sweeps::new(published_rx.borrow().clone())),
+        hits_allowances: Mutex::new(Allowances::of_hits(Instant::now())),
+        hits: Mutex::new(Hits::new(published_rx.borrow().clone())),
         store,
         authority,
         registry,
@@ -206,6 +215,7 @@ impl Fleet {
             if is_removed {
                 shared.registry.removed(agent_id);
                 shared.sweeps().forget(agent_id);
+                shared.hits().forget(agent_id);
             }
             Ok(is_removed)
         });
@@ -243,6 +253,16 @@ impl Shared {
 
     fn sweeps(&self) -> MutexGuard<'_, Sweeps> {
         self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes from the reports of its firewall that an agent may send.
+    fn may_send_hits(&self, agent_id: AgentId) -> bool {
+        let mut allowances = self.hits_allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        allowances.take(agent_id, Instant::now()).is_ok()
+    }
+
+    fn hits(&self) -> MutexGuard<'_, Hits> {
+        self.hits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The timing that an agent is told.
@@ -302,8 +322,9 @@ async fn attend(
 }
 
 async fn publish(shared: &Shared, published: &Published) {
-    // Before anyone can sweep its list.
+    // Before anyone can sweep its list, or count by its rules.
     shared.sweeps().publish(published.clone());
+    shared.hits().publish(published.clone());
     let n_online = shared.registry.n_online();
     let apply_jitter = spread_for(shared.config.apply_jitter, n_online).min(MAX_APPLY_JITTER);
     shared.registry.publish(published, apply_jitter).await;

@@ -48,6 +48,7 @@ const ALL: &[(&str, Kind, &str)] = &[
     (edge::PANICS, Kind::Counter, "Panics contained in one connection, by plane; anything but 0 is a bug"),
     (fleet::AGENTS, Kind::Gauge, "Enrolled agents"),
     (fleet::AGENTS_ONLINE, Kind::Gauge, "Agents with an open session"),
+    (fleet::AGENTS_ENFORCEMENT, Kind::Gauge, "Agents by what they last said of their enforcement, by state"),
     (fleet::SESSIONS_ENDED, Kind::Counter, "Sessions that ended, by reason"),
     (fleet::SESSIONS_REFUSED, Kind::Counter, "Sessions that were refused before they began, by reason"),
     (fleet::ANSWERS, Kind::Counter, "Answers of agents to pushes, by outcome"),
@@ -69,6 +70,7 @@ const ALL: &[(&str, Kind, &str)] = &[
         "Records of evidence refused for lack of room or of an allowance, to be sent again",
     ),
     (fleet::SWEEPS, Kind::Counter, "Reports of sweeps over the reference servers, by outcome"),
+    (fleet::FIREWALL_REPORTS, Kind::Counter, "Reports of what firewalls have counted, by outcome"),
     (
         fleet::CERTIFICATES_EXPIRING,
         Kind::Gauge,
@@ -155,6 +157,7 @@ mod tests {
         landmark_server_contained_panics_total Counter
         landmark_server_agents Gauge
         landmark_server_agents_online Gauge
+        landmark_server_agents_enforcement Gauge
         landmark_server_sessions_ended_total Counter
         landmark_server_sessions_refused_total Counter
         landmark_server_assignment_answers_total Counter
@@ -164,6 +167,7 @@ mod tests {
         landmark_server_evidence_total Counter
         landmark_server_evidence_deferred_total Counter
         landmark_server_sweep_reports_total Counter
+        landmark_server_firewall_reports_total Counter
         landmark_server_reference_servers_expiring Gauge
         landmark_server_reference_certificate_seconds_left Gauge
         landmark_server_status_batch_seconds Seconds

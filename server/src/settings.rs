@@ -8,5 +8,5 @@ pub mod edit;
 pub mod lint;
 
 pub use self::diff::{Change, ChangeKind, diff};
-pub use self::edit::{Edit, MaxServers, NewRules, apply};
+pub use self::edit::{Edit, ExceptionsOf, FirewallEdit, MaxServers, NewRules, apply};
 pub use self::lint::lint;

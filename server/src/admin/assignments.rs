@@ -91,14 +91,16 @@ impl Assignments {
         Ok(diff_to_wire(Revision::new(from_revision), Some(to.held().revision), changes))
     }
 
-    /// `None` is the present one.
     async fn find(&self, revision: Option<Revision>) -> Result<Stored, AdminError> {
-        match revision {
-            Some(revision) => {
-                self.store.assignment(revision).await?.ok_or(AdminError::NoAssignment(revision))
-            }
-            None => self.store.present_assignment().await?.ok_or(AdminError::NothingAssigned),
-        }
+        find(&self.store, revision).await
+    }
+}
+
+/// An assignment; `None` is the present one.
+pub(super) async fn find(store: &Store, revision: Option<Revision>) -> Result<Stored, AdminError> {
+    match revision {
+        Some(revision) => store.assignment(revision).await?.ok_or(AdminError::NoAssignment(revision)),
+        None => store.present_assignment().await?.ok_or(AdminError::NothingAssigned),
     }
 }
 

@@ -102,6 +102,8 @@ const METHODS: &[&str] = &[
     "ListAgentEvidence",
     "GetReferenceServerHealth",
     "SweepReferenceServers",
+    "WhichFirewallProfile",
+    "ListFirewallHits",
     "RemoveAgent",
     "CreateJoinToken",
     "ListJoinTokens",

@@ -13,6 +13,7 @@ use super::agents::Agents;
 use super::assignments::Assignments;
 use super::drafts::Drafts;
 use super::error::AdminError;
+use super::firewall::Firewall;
 use super::reference_servers::ReferenceServers;
 use super::tokens::Tokens;
 use crate::store::drafts::Author;
@@ -28,6 +29,7 @@ pub(super) struct Service {
     pub(super) assignments: Assignments,
     pub(super) agents: Agents,
     pub(super) reference_servers: ReferenceServers,
+    pub(super) firewall: Firewall,
     pub(super) tokens: Tokens,
 }
 
@@ -219,16 +221,16 @@ impl admin_server::Admin for Service {
 
     async fn which_firewall_profile(
         &self,
-        _request: Request<wire::WhichFirewallProfileRequest>,
+        request: Request<wire::WhichFirewallProfileRequest>,
     ) -> Result<Response<wire::WhichFirewallProfileResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(self.firewall.which(request.into_inner()).await)
     }
 
     async fn list_firewall_hits(
         &self,
-        _request: Request<wire::ListFirewallHitsRequest>,
+        request: Request<wire::ListFirewallHitsRequest>,
     ) -> Result<Response<wire::ListFirewallHitsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(self.firewall.hits(request.into_inner()).await)
     }
 
     async fn revoke_join_token(

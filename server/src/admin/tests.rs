@@ -15,12 +15,15 @@ use super::*;
 use crate::fleet::{self, FleetConfig};
 use crate::identity::{Authority, KnownFleet};
 
+mod firewall;
+
 const TOKEN: &str = "landmark_admin_0123456789abcdef0123456789abcdef";
 
 /// The whole service behind its guard, without a socket.
 struct Served {
     client: AdminClient<Routes>,
     routes: Routes,
+    fleet: Fleet,
     stop: CancellationToken,
     _tasks: Tasks,
     _folder: TempDir,
@@ -47,7 +50,7 @@ impl Served {
         let fleet = fleet::spawn(&mut tasks, parts).await.unwrap();
         let stop = CancellationToken::new();
         let parts = Parts {
-            fleet,
+            fleet: fleet.clone(),
             store,
             assignments,
             max_servers: MaxServers::default(),
@@ -59,7 +62,7 @@ impl Served {
         };
         let routes = routes(parts).unwrap();
         let client = AdminClient::new(routes.clone());
-        Self { client, routes, stop, _tasks: tasks, _folder: folder }
+        Self { client, routes, fleet, stop, _tasks: tasks, _folder: folder }
     }
 
     async fn edit(&mut self, etag: &str, edits: Vec<Kind>) -> Result<wire::Draft, Status> {

@@ -18,6 +18,9 @@ const EVIDENCE_PER_AGENT: u32 = 32;
 /// Reports of sweeps of one agent within a [`WINDOW`]. An agent sweeps every six hours, and when it is asked; each report is
 /// taken in under a lock that all agents share, and may bring 2,560 certificates.
 const SWEEPS_PER_AGENT: u32 = 4;
+/// Reports of the firewall of one agent within a [`WINDOW`]. An agent tells what it has counted every few minutes, and at
+/// once where it changes its policy.
+const HITS_PER_AGENT: u32 = 6;
 /// Warnings about what one agent says, within [`WARN_INTERVAL`].
 const WARNINGS_PER_AGENT: u32 = 1;
 /// Between two warnings: the metric tells the rest.
@@ -56,6 +59,11 @@ impl Allowances {
     /// Of reports of sweeps.
     pub(super) fn of_sweeps(now: Instant) -> Self {
         Self::of(SWEEPS_PER_AGENT, WINDOW, now)
+    }
+
+    /// Of reports of firewalls.
+    pub(super) fn of_hits(now: Instant) -> Self {
+        Self::of(HITS_PER_AGENT, WINDOW, now)
     }
 
     /// Of lines in our log about a single agent.

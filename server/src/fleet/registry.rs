@@ -28,6 +28,7 @@ mod index;
 mod tally;
 
 pub use self::follow::{AgentEvent, AgentWatch, ProgressWatch};
+pub(super) use self::tally::Counts;
 
 use self::feed::Change;
 use self::index::{Index, Write};
@@ -133,7 +134,7 @@ impl Registry {
         let index = Index::new(enrolled, removed, present);
         let (changed_tx, _) = watch::channel(index.last_change());
         let registry = Self(Arc::new(Shared { index: Mutex::new(index), changed_tx }));
-        registry.changing(|_| ());
+        telemetry::agents(&registry.index().counts());
         registry
     }
 
@@ -357,16 +358,16 @@ impl Registry {
     fn changing<T>(&self, work: impl FnOnce(&mut Index) -> T) -> T {
         let mut index = self.index();
         let revision_before = index.held();
-        let (change_before, counts_before) = (index.last_change(), (index.n_agents(), index.n_online()));
+        let (change_before, counts_before) = (index.last_change(), index.counts());
         let result = work(&mut index);
-        let (change, counts) = (index.last_change(), (index.n_agents(), index.n_online()));
+        let (change, counts) = (index.last_change(), index.counts());
         let is_changed = change != change_before || index.held() != revision_before;
         drop(index);
         if is_changed {
             self.0.changed_tx.send_replace(change);
         }
-        if counts != counts_before || change == 0 {
-            telemetry::agents(counts.0, counts.1);
+        if counts != counts_before {
+            telemetry::agents(&counts);
         }
         result
     }

@@ -260,7 +260,10 @@ impl Session {
                 self.shared.take_sweep(self.peer.agent_id, &report, SystemTime::now());
                 Ok(())
             }
-            AgentMessage::FirewallHits(_) => Ok(()),
+            AgentMessage::FirewallHits(hits) => {
+                self.shared.take_hits(self.peer.agent_id, &hits, SystemTime::now());
+                Ok(())
+            }
         }
     }
 

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use super::registry::Counts;
+
 /// Gauge: enrolled agents.
 pub const AGENTS: &str = "landmark_server_agents";
 /// Gauge: agents with an open session.
 pub const AGENTS_ONLINE: &str = "landmark_server_agents_online";
+/// Gauge by `state`: agents by what they last said of their enforcement.
+pub const AGENTS_ENFORCEMENT: &str = "landmark_server_agents_enforcement";
 /// Counter by `reason`: sessions that ended.
 pub const SESSIONS_ENDED: &str = "landmark_server_sessions_ended_total";
 /// Counter by `reason`: sessions that were refused before they began.
@@ -26,6 +30,8 @@ pub const EVIDENCE: &str = "landmark_server_evidence_total";
 pub const EVIDENCE_DEFERRED: &str = "landmark_server_evidence_deferred_total";
 /// Counter by `outcome`: reports of sweeps.
 pub const SWEEPS: &str = "landmark_server_sweep_reports_total";
+/// Counter by `outcome`: reports of firewalls.
+pub const FIREWALL_REPORTS: &str = "landmark_server_firewall_reports_total";
 /// Gauge: reference servers that show a certificate which ends within 30 days.
 pub const CERTIFICATES_EXPIRING: &str = "landmark_server_reference_servers_expiring";
 /// Gauge: until the first pinned certificate of a reference server ends; not a number while none is known.
@@ -41,9 +47,13 @@ pub const RENEWALS: &str = "landmark_server_certificate_renewals_total";
     clippy::cast_precision_loss,
     reason = "a gauge is a floating point number; counts are far below 2^53"
 )]
-pub(super) fn agents(n_agents: usize, n_online: usize) {
-    gauge!(AGENTS).set(n_agents as f64);
-    gauge!(AGENTS_ONLINE).set(n_online as f64);
+pub(super) fn agents(counts: &Counts) {
+    let Counts { n_agents, n_online, by_enforcement } = counts;
+    gauge!(AGENTS).set(*n_agents as f64);
+    gauge!(AGENTS_ONLINE).set(*n_online as f64);
+    for (state, n) in by_enforcement.named() {
+        gauge!(AGENTS_ENFORCEMENT, "state" => state).set(n as f64);
+    }
 }
 
 pub(super) fn session_ended(reason: &'static str) {
@@ -77,6 +87,10 @@ pub(super) fn evidence_deferred() {
 
 pub(super) fn sweep_report(outcome: &'static str) {
     counter!(SWEEPS, "outcome" => outcome).increment(1);
+}
+
+pub(super) fn firewall_report(outcome: &'static str) {
+    counter!(FIREWALL_REPORTS, "outcome" => outcome).increment(1);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are at most 320 reference servers")]

@@ -22,6 +22,7 @@ use crate::identity::PeerIdentity;
 use crate::identity::testing::certificate_request;
 
 mod evidence;
+mod hits;
 
 /// Long enough for what should not come to have come.
 const QUIET: Duration = Duration::from_millis(300);

@@ -1,5 +1,6 @@
 //! The difference of two settings, in words for people.
 
+mod firewall;
 mod gateways;
 
 use std::collections::HashMap;
@@ -38,7 +39,7 @@ pub enum ChangeKind {
 }
 
 /// All differences: of the list first, entries that are gone before those that are there, these in their order; then of
-/// the rules, then of the gateways.
+/// the rules, of the gateways, and of the firewall.
 ///
 /// Of two lists with the same hosts in another order, as few entries as possible count as moved.
 pub fn diff(from: &Settings, to: &Settings) -> Vec<Change> {
@@ -46,6 +47,7 @@ pub fn diff(from: &Settings, to: &Settings) -> Vec<Change> {
     diff_lists(&from.reference_servers, &to.reference_servers, &mut changes);
     diff_rules(&from.location, &to.location, &mut changes);
     gateways::diff(&from.gateways, &to.gateways, &mut changes);
+    firewall::diff(&from.firewall, &to.firewall, &mut changes);
     changes
 }
 
@@ -173,7 +175,8 @@ fn duration_text(duration: Duration) -> String {
     if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") }
 }
 
-/// The members of one longest rising subsequence: the entries that kept their order. Quadratic in at most 320 places.
+/// The members of one longest rising subsequence: the entries that kept their order. From the last to the
+/// first. Quadratic in at most 1,000 places.
 fn longest_rising(places: &[usize]) -> Vec<usize> {
     // For each place: the length of the longest subsequence that ends there, and the index before it.
     let mut best: Vec<(usize, Option<usize>)> = Vec::with_capacity(places.len());

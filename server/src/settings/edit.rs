@@ -1,9 +1,9 @@
 //! Edits: what an administrator does to a draft. All of them or none.
 
+mod firewall;
 mod gateways;
 mod servers;
 
-use landmark_proto::firewall::Firewall;
 use landmark_proto::gateway::{Gateway, GatewayList};
 use landmark_proto::host::Host;
 use landmark_proto::location_rules::{
@@ -14,11 +14,13 @@ use landmark_proto::port::{Port, Ports};
 use landmark_proto::reference_server::{
     DEFAULT_MAX_SERVERS, InvalidList, MAX_SERVERS, Probe, ReferenceServer, ReferenceServerList,
 };
-use landmark_proto::settings::Settings;
+use landmark_proto::settings::{EncodedSettings, MAX_SETTINGS_BYTES, Settings};
 use landmark_proto::violation::{Findings, Path, Violations};
 use thiserror::Error;
 
 use self::servers::Servers;
+
+pub use self::firewall::{ExceptionsOf, FirewallEdit};
 
 /// One edit, already checked for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub enum Edit {
     RemoveGateways(Vec<Gateway>),
     /// Puts another list in the place of the present one.
     ReplaceGateways(Vec<Gateway>),
+    /// Changes the firewall.
+    Firewall(FirewallEdit),
 }
 
 /// Rules to change.
@@ -126,6 +130,7 @@ impl Edit {
             Self::AddGateways(_) => "add_gateways",
             Self::RemoveGateways(_) => "remove_gateways",
             Self::ReplaceGateways(_) => "replace_gateways",
+            Self::Firewall(edit) => edit.name(),
         }
     }
 }
@@ -180,7 +185,7 @@ pub struct InvalidMaxServers(usize);
 /// Applies the edits in their order, each to what the ones before it made.
 ///
 /// Only an edit that makes the list longer is refused for its length, so that a list from before the limit was lowered
-/// can still be shortened.
+/// can still be shortened. All of it must fit in a push.
 ///
 /// # Errors
 /// Every edit that cannot be made, by its path (`edits[2].move_reference_server.host`); then none of them is made.
@@ -192,20 +197,44 @@ pub fn apply(settings: &Settings, edits: &[Edit], max_servers: MaxServers) -> Re
         servers: Servers { entries: list.servers().to_vec(), max: max_servers },
         location: settings.location.clone(),
         gateways: settings.gateways.clone(),
-        firewall: settings.firewall.clone(),
+        firewall: settings.firewall.clone().into(),
     };
     for (index, edit) in edits.iter().enumerate() {
         let path = Path::root().field("edits").index(index).field(edit.name());
         findings.keep(draft.apply(edit, &path));
     }
+    let path = Path::root().field("edits");
     let list = ReferenceServerList::new(draft.enabled, draft.servers.entries);
-    let reference_servers = findings.keep_at(&Path::root().field("edits"), list);
-    findings.finish(reference_servers.map(|reference_servers| Settings {
-        reference_servers,
-        location: draft.location,
-        gateways: draft.gateways,
-        firewall: draft.firewall,
-    }))
+    let reference_servers = findings.keep_at(&path, list);
+    let firewall = findings.keep(draft.firewall.finish(&path));
+    let edited = findings.finish(reference_servers.zip(firewall).map(|(reference_servers, firewall)| {
+        Settings { reference_servers, location: draft.location, gateways: draft.gateways, firewall }
+    }))?;
+    check_size(settings, &edited, &path)?;
+    Ok(edited)
+}
+
+/// What is larger than a push could never be assigned, nor read again. Settings that were too large may become smaller.
+fn check_size(before: &Settings, after: &Settings, path: &Path) -> Result<(), Violations> {
+    let size = |settings: &Settings| EncodedSettings::encode(settings).bytes().len();
+    let n_bytes = size(after);
+    if n_bytes <= MAX_SETTINGS_BYTES || n_bytes <= size(before) {
+        return Ok(());
+    }
+    let message = format!(
+        "the settings would have {n_bytes} bytes, and agents take at most {MAX_SETTINGS_BYTES}: remove exceptions or \
+         policies that are not needed, and write prefixes and ranges instead of single addresses"
+    );
+    Err(Violations::one(path, message))
+}
+
+/// Whether a place is one of a list, counted from 0.
+fn check_position(position: usize, max: usize, path: &Path) -> Result<(), Violations> {
+    if position > max {
+        let message = format!("{position} is beyond the end of the list (0 to {max})");
+        return Err(Violations::one(&path.field("position"), message));
+    }
+    Ok(())
 }
 
 /// Settings under edit. Every edit either makes its change whole or none of it.
@@ -214,7 +243,7 @@ struct Draft {
     servers: Servers,
     location: LocationRules,
     gateways: GatewayList,
-    firewall: Firewall,
+    firewall: firewall::Draft,
 }
 
 impl Draft {
@@ -243,6 +272,7 @@ impl Draft {
             Edit::AddGateways(more) => gateways::add(&mut self.gateways, more, path),
             Edit::RemoveGateways(gone) => gateways::remove(&mut self.gateways, gone, path),
             Edit::ReplaceGateways(others) => gateways::replace(&mut self.gateways, others, path),
+            Edit::Firewall(edit) => self.firewall.apply(edit, path),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Codes and their meaning stay; scripts go by them.
 
 mod addresses;
+mod firewall;
 mod gateways;
 mod servers;
 
@@ -61,8 +62,15 @@ pub struct ReachedBy {
     pub certificate_days_left: Option<i64>,
 }
 
-/// Everything that is doubtful: what concerns the whole list first, then its entries in their order.
+/// Everything that is doubtful: of the location first, what concerns the whole list before its entries in their order; then
+/// of the firewall.
 pub fn lint(settings: &Settings, facts: &Facts) -> Vec<Finding> {
+    let mut findings = lint_location(settings, facts);
+    findings.extend(firewall::lint(&settings.firewall));
+    findings
+}
+
+fn lint_location(settings: &Settings, facts: &Facts) -> Vec<Finding> {
     match settings.location.criterion {
         Criterion::Gateway => {
             let mut findings = gateways::lint(&settings.gateways);

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use landmark_proto::firewall::Platform;
+use landmark_proto::firewall::profile::Label;
 use landmark_proto::ids::{AgentId, BootId, Epoch};
 use landmark_proto::message::HostFacts;
 use landmark_proto::pin::SpkiPin;
@@ -107,21 +109,14 @@ impl Store {
 
 /// Writes what an agent's sessions say about it; nothing of enrolment, removal, renewal and history.
 pub(super) async fn write_status(connection: &mut SqliteConnection, agent: &Agent) -> Result<(), StoreError> {
-    let HostFacts {
-        host_name,
-        operating_system,
-        kernel,
-        architecture,
-        agent_version,
-        platform: _,
-        labels: _,
-    } = &agent.facts;
+    let HostFacts { host_name, operating_system, kernel, architecture, agent_version, platform, labels } =
+        &agent.facts;
     let boots: Vec<u8> = agent.boots.as_slice().iter().flat_map(|boot| *boot.as_uuid().as_bytes()).collect();
     sqlx::query(
         "UPDATE agent SET host_name = $1, operating_system = $2, kernel = $3, architecture = $4, agent_version = $5,
              epoch = $6, boots = $7, cloned = $8, peer_address = $9, connection_since = $10, held_revision = $11,
-             held_digest = $12, assignment_result = $13, enforcement_status = $14
-         WHERE agent_id = $15",
+             held_digest = $12, assignment_result = $13, enforcement_status = $14, platform = $15, labels = $16
+         WHERE agent_id = $17",
     )
     .bind(host_name)
     .bind(operating_system)
@@ -137,6 +132,8 @@ pub(super) async fn write_status(connection: &mut SqliteConnection, agent: &Agen
     .bind(agent.held.map(|held| held.digest.as_bytes().to_vec()))
     .bind(agent.refused.as_ref().map(encoded::refused_to_row))
     .bind(agent.enforcement.as_ref().map(encoded::enforcement_to_row))
+    .bind(platform.map(|platform| platform.to_string()))
+    .bind(labels_to_row(labels))
     .bind(&agent.agent_id.as_uuid().as_bytes()[..])
     .execute(connection)
     .await
@@ -165,8 +162,8 @@ fn agent_from_row(row: &SqliteRow) -> Result<Agent, StoreError> {
             kernel: text("kernel")?,
             architecture: text("architecture")?,
             agent_version: text("agent_version")?,
-            platform: None,
-            labels: Vec::new(),
+            platform: platform_from_row(row)?,
+            labels: labels_from_row(&text("labels")?)?,
         },
         online: false,
         connection_since: time("connection_since")?,
@@ -181,6 +178,27 @@ fn agent_from_row(row: &SqliteRow) -> Result<Agent, StoreError> {
         location: reported_from_row(row)?,
         n_history_lost: count_from_row(row.try_get("n_history_lost").map_err(READ)?),
     })
+}
+
+fn platform_from_row(row: &SqliteRow) -> Result<Option<Platform>, StoreError> {
+    let platform: Option<String> = row.try_get("platform").map_err(READ)?;
+    match platform.as_deref() {
+        None => Ok(None),
+        Some("linux") => Ok(Some(Platform::Linux)),
+        Some("windows") => Ok(Some(Platform::Windows)),
+        Some("macos") => Ok(Some(Platform::Macos)),
+        Some(other) => Err(StoreError::damaged("platform", format!("{other:?} is none"))),
+    }
+}
+
+/// No label has a blank in it.
+pub(super) fn labels_to_row(labels: &[Label]) -> String {
+    labels.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn labels_from_row(text: &str) -> Result<Vec<Label>, StoreError> {
+    let labels = text.split_whitespace().map(str::parse).collect::<Result<_, _>>();
+    labels.map_err(|error| StoreError::damaged("labels", error))
 }
 
 fn boots_from_row(row: &SqliteRow) -> Result<Boots, StoreError> {

@@ -80,3 +80,11 @@ pub(super) fn is_disk_failure(error: &sqlx::Error) -> bool {
 fn result_code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }
+
+/// Makes the tables as they were when this migration was the last.
+#[cfg(test)]
+pub(super) async fn migrate_up_to(connection: &mut SqliteConnection, version: i64) {
+    let of_then = MIGRATIONS.iter().filter(|migration| migration.version <= version).cloned();
+    let migrator = Migrator { migrations: of_then.collect::<Vec<_>>().into(), ..Migrator::DEFAULT };
+    migrator.run(connection).await.unwrap();
+}

@@ -10,6 +10,7 @@ use sqlx::{Row as _, SqliteConnection};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::agents::labels_to_row;
 use super::{Store, StoreError, time_from_row, time_to_row};
 use crate::identity::tokens::{JoinToken, RefusedToken, TokenHash};
 
@@ -209,19 +210,12 @@ async fn insert_agent(
     candidate: &Candidate,
     now: SystemTime,
 ) -> Result<(), StoreError> {
-    let HostFacts {
-        host_name,
-        operating_system,
-        kernel,
-        architecture,
-        agent_version,
-        platform: _,
-        labels: _,
-    } = &candidate.facts;
+    let HostFacts { host_name, operating_system, kernel, architecture, agent_version, platform, labels } =
+        &candidate.facts;
     sqlx::query(
         "INSERT INTO agent (agent_id, key_pin, token_id, enrolled_at, certificate_expires_at, host_name,
-             operating_system, kernel, architecture, agent_version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             operating_system, kernel, architecture, agent_version, platform, labels)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(&candidate.agent_id.as_uuid().as_bytes()[..])
     .bind(&candidate.key_pin.as_bytes()[..])
@@ -233,6 +227,8 @@ async fn insert_agent(
     .bind(kernel)
     .bind(architecture)
     .bind(agent_version)
+    .bind(platform.map(|platform| platform.to_string()))
+    .bind(labels_to_row(labels))
     .execute(connection)
     .await
     .map_err(StoreError::doing("store an agent"))?;

@@ -1,5 +1,7 @@
 //! Edits from the wire: every value checked for itself, before any is made.
 
+mod firewall;
+
 use landmark_proto::convert::gateways::gateway_from_wire;
 use landmark_proto::convert::location_rules::{
     criterion_from_wire, minimum_dwell_from_wire, recheck_interval_from_wire, server_connection_from_wire,
@@ -76,21 +78,19 @@ fn edit_from_wire(edit: wire::Edit, path: &Path) -> Result<Edit, Violations> {
             let path = path.field("replace_gateways").field("gateways");
             gateways_from_wire(&gateways, &path).map(Edit::ReplaceGateways)
         }
-        Some(
-            Kind::AddFirewallPolicy(_)
-            | Kind::EditFirewallPolicy(_)
-            | Kind::RemoveFirewallPolicies(_)
-            | Kind::AddFirewallException(_)
-            | Kind::EditFirewallException(_)
-            | Kind::MoveFirewallException(_)
-            | Kind::RemoveFirewallExceptions(_)
-            | Kind::AddFirewallProfile(_)
-            | Kind::EditFirewallProfile(_)
-            | Kind::MoveFirewallProfile(_)
-            | Kind::RemoveFirewallProfiles(_)
-            | Kind::ReplaceFirewall(_)
-            | Kind::ResetFirewallTemplate(_),
-        ) => Err(Violations::one(path, "the firewall cannot be edited yet")),
+        Some(Kind::AddFirewallPolicy(edit)) => firewall::add_policy(edit, path),
+        Some(Kind::EditFirewallPolicy(edit)) => firewall::edit_policy(edit, path),
+        Some(Kind::RemoveFirewallPolicies(edit)) => firewall::remove_policies(edit, path),
+        Some(Kind::AddFirewallException(edit)) => firewall::add_exception(edit, path),
+        Some(Kind::EditFirewallException(edit)) => firewall::edit_exception(edit, path),
+        Some(Kind::MoveFirewallException(edit)) => firewall::move_exception(edit, path),
+        Some(Kind::RemoveFirewallExceptions(edit)) => firewall::remove_exceptions(edit, path),
+        Some(Kind::AddFirewallProfile(edit)) => firewall::add_profile(edit, path),
+        Some(Kind::EditFirewallProfile(edit)) => firewall::edit_profile(edit, path),
+        Some(Kind::MoveFirewallProfile(edit)) => firewall::move_profile(edit, path),
+        Some(Kind::RemoveFirewallProfiles(edit)) => firewall::remove_profiles(edit, path),
+        Some(Kind::ReplaceFirewall(edit)) => firewall::replace(edit, path),
+        Some(Kind::ResetFirewallTemplate(edit)) => Ok(firewall::reset_template(edit)),
         None => {
             Err(Violations::one(path, "says nothing to do (or something that this server does not know)"))
         }

@@ -9,7 +9,7 @@ use landmark_proto::revision::Held;
 use uuid::Uuid;
 
 use super::feed::{Change, Feed};
-use super::tally::{Class, Tally};
+use super::tally::{ByEnforcement, Class, Counts, Tally};
 use super::{AgentView, FindError};
 use crate::assignments::Published;
 use crate::fleet::agent::Agent;
@@ -28,6 +28,7 @@ pub(super) struct Index {
     tally: Tally,
     present: Option<Published>,
     n_online: usize,
+    by_enforcement: ByEnforcement,
     /// Whose status has yet to be written.
     unwritten: BTreeSet<AgentId>,
 }
@@ -60,6 +61,7 @@ impl Index {
     pub(super) fn insert(&mut self, agent: Agent) {
         let agent_id = agent.agent_id;
         self.tally.add(agent_id, Class::of(&agent, self.held()));
+        self.by_enforcement.add(&agent);
         self.by_name.insert(AgentKey::of(&agent));
         let change = self.feed.touch(agent_id, None);
         self.entries.insert(agent_id, Entry { agent: Arc::new(agent), change, session: None });
@@ -77,8 +79,11 @@ impl Index {
         let entry = self.entries.get_mut(&agent_id)?;
         let before = (Class::of(&entry.agent, held), entry.agent.online);
         let name_before = entry.agent.facts.host_name.clone();
+        self.by_enforcement.subtract(&entry.agent);
         let agent = Arc::make_mut(&mut entry.agent);
-        if !work(agent) {
+        let is_news = work(agent);
+        self.by_enforcement.add(agent);
+        if !is_news {
             return Some(false);
         }
         let after = (Class::of(agent, held), agent.online);
@@ -108,6 +113,7 @@ impl Index {
         self.removed.insert(agent_id);
         let Entry { agent, change, session } = self.entries.remove(&agent_id)?;
         self.tally.subtract(agent_id, Class::of(&agent, self.held()));
+        self.by_enforcement.subtract(&agent);
         self.n_online -= usize::from(agent.online);
         self.by_name.remove(&AgentKey::of(&agent));
         self.unwritten.remove(&agent_id);
@@ -154,6 +160,11 @@ impl Index {
 
     pub(super) fn n_online(&self) -> usize {
         self.n_online
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let Self { n_online, by_enforcement, .. } = *self;
+        Counts { n_agents: self.n_agents(), n_online, by_enforcement }
     }
 
     pub(super) fn last_change(&self) -> Change {

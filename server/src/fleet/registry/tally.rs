@@ -1,8 +1,9 @@
-//! How far an assignment has come, counted as agents change, so that asking costs nothing.
+//! How far an assignment has come, and how the agents fare, counted as agents change, so that asking costs nothing.
 
 use std::collections::BTreeSet;
 
 use landmark_proto::ids::AgentId;
+use landmark_proto::message::EnforcementState;
 use landmark_proto::revision::Held;
 
 use crate::fleet::agent::{Agent, AssignmentState};
@@ -54,5 +55,61 @@ impl Tally {
             Class::Offline => self.n_offline -= 1,
             Class::Rejected => drop(self.rejected.remove(&agent_id)),
         }
+    }
+}
+
+/// How many agents there are, and how they fare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::fleet) struct Counts {
+    pub(in crate::fleet) n_agents: usize,
+    pub(in crate::fleet) n_online: usize,
+    pub(in crate::fleet) by_enforcement: ByEnforcement,
+}
+
+/// Agents by what they last said of their enforcement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::fleet) struct ByEnforcement {
+    n_applied: usize,
+    n_observed: usize,
+    n_failed: usize,
+    n_nothing: usize,
+    n_repaired: usize,
+    n_unavailable: usize,
+    n_unknown: usize,
+}
+
+impl ByEnforcement {
+    pub(super) fn add(&mut self, agent: &Agent) {
+        *self.count_of(agent) += 1;
+    }
+
+    pub(super) fn subtract(&mut self, agent: &Agent) {
+        *self.count_of(agent) -= 1;
+    }
+
+    fn count_of(&mut self, agent: &Agent) -> &mut usize {
+        match agent.enforcement.as_ref().map(|status| status.state) {
+            Some(EnforcementState::Applied) => &mut self.n_applied,
+            Some(EnforcementState::Observed) => &mut self.n_observed,
+            Some(EnforcementState::Failed) => &mut self.n_failed,
+            Some(EnforcementState::Nothing) => &mut self.n_nothing,
+            Some(EnforcementState::Repaired) => &mut self.n_repaired,
+            Some(EnforcementState::Unavailable) => &mut self.n_unavailable,
+            None => &mut self.n_unknown,
+        }
+    }
+
+    /// With their names, for metrics.
+    pub(in crate::fleet) fn named(self) -> [(&'static str, usize); 7] {
+        let Self { n_applied, n_observed, n_failed, n_nothing, n_repaired, n_unavailable, n_unknown } = self;
+        [
+            ("applied", n_applied),
+            ("observed", n_observed),
+            ("failed", n_failed),
+            ("nothing", n_nothing),
+            ("repaired", n_repaired),
+            ("unavailable", n_unavailable),
+            ("unknown", n_unknown),
+        ]
     }
 }

@@ -2,13 +2,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use landmark_proto::ids::PushId;
-use landmark_proto::message::{AssignmentOutcome, AssignmentResult, HostFacts, Rejection, RejectionCode};
+use landmark_proto::location::Location;
+use landmark_proto::message::{
+    AssignmentOutcome, AssignmentResult, EnforcementState, EnforcementStatus, HostFacts, Rejection,
+    RejectionCode,
+};
 use landmark_proto::pin::SpkiPin;
 use proptest::prelude::*;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::tally::{Class, Tally};
+use super::tally::{Class, Counts, Tally};
 use super::*;
 use crate::fleet::slots::Next;
 use crate::fleet::testing::{LIMIT, assignments};
@@ -228,8 +232,32 @@ enum Step {
     Close(u128),
     Apply(u128),
     Reject(u128),
+    Enforce(u128, EnforcementState),
     Remove(u128),
     Publish,
+}
+
+fn any_state() -> impl Strategy<Value = EnforcementState> {
+    prop::sample::select(vec![
+        EnforcementState::Applied,
+        EnforcementState::Observed,
+        EnforcementState::Failed,
+        EnforcementState::Nothing,
+        EnforcementState::Repaired,
+        EnforcementState::Unavailable,
+    ])
+}
+
+fn enforced(state: EnforcementState) -> EnforcementStatus {
+    EnforcementStatus {
+        state,
+        backend: String::new(),
+        reason: String::new(),
+        location: Location::Internal,
+        revision: None,
+        since: SystemTime::UNIX_EPOCH,
+        profile: None,
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -240,6 +268,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         agent().prop_map(Step::Close),
         agent().prop_map(Step::Apply),
         agent().prop_map(Step::Reject),
+        (agent(), any_state()).prop_map(|(number, state)| Step::Enforce(number, state)),
         agent().prop_map(Step::Remove),
         Just(Step::Publish),
     ];
@@ -247,14 +276,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Counts everyone anew, the slow and obvious way.
-fn recounted(registry: &Registry) -> (Tally, usize, usize) {
-    let (mut tally, mut n_online) = (Tally::default(), 0);
+fn recounted(registry: &Registry) -> (Tally, Counts) {
+    let (mut tally, mut counts) = (Tally::default(), Counts::default());
     let agents = registry.list(&AgentFilter::default(), None, usize::MAX).agents;
     for view in &agents {
         tally.add(view.agent.agent_id, Class::of(&view.agent, registry.held()));
-        n_online += usize::from(view.agent.online);
+        counts.n_online += usize::from(view.agent.online);
+        counts.by_enforcement.add(&view.agent);
     }
-    (tally, n_online, agents.len())
+    (tally, Counts { n_agents: agents.len(), ..counts })
 }
 
 #[test]
@@ -292,16 +322,21 @@ fn counters_and_followers_agree_with_what_is_there() {
                     let result = AssignmentResult { push_id: PushId::new(1), offered, outcome };
                     registry.note(id(number), |agent| agent.answer(&result));
                 },
+                Step::Enforce(number, state) => registry.note(id(number), |agent| {
+                    agent.enforcement = Some(enforced(state));
+                    true
+                }),
                 Step::Remove(number) => registry.removed(id(number)),
                 Step::Publish => if let Some(published) = unpublished.next() {
                     runtime.block_on(registry.publish(published, Duration::ZERO));
                 },
                 Step::Enroll(_) => {}
             }
-            let (tally, n_online, n_agents) = recounted(&registry);
+            let (tally, counts) = recounted(&registry);
             let counted = registry.index().tally().clone();
             prop_assert_eq!(counted, tally);
-            prop_assert_eq!((registry.n_online(), registry.n_agents()), (n_online, n_agents));
+            prop_assert_eq!(registry.index().counts(), counts);
+            prop_assert_eq!((registry.n_online(), registry.n_agents()), (counts.n_online, counts.n_agents));
         }
         // In the end the follower knows exactly who is there.
         runtime.block_on(async {
@@ -315,5 +350,27 @@ fn counters_and_followers_agree_with_what_is_there() {
         });
         let agents = registry.list(&AgentFilter::default(), None, usize::MAX).agents;
         prop_assert_eq!(followed, agents.iter().map(|view| view.agent.agent_id).collect::<BTreeSet<_>>());
+    });
+}
+
+#[test]
+fn the_numbers_of_the_agents_are_there_from_the_start_and_follow_every_change() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let told = |state: &str| format!("landmark_server_agents_enforcement{{state=\"{state}\"}}");
+    metrics::with_local_recorder(&recorder, || {
+        let agents = Agents { enrolled: vec![agent(1, "a"), agent(2, "b")], removed: Vec::new() };
+        let registry = Registry::new(agents, None);
+        let text = handle.render();
+        assert!(text.contains("landmark_server_agents 2\n"), "{text}");
+        assert!(text.contains(&format!("{} 2\n", told("unknown"))), "{text}");
+        registry.note(id(1), |agent| {
+            agent.enforcement = Some(enforced(EnforcementState::Failed));
+            true
+        });
+        registry.removed(id(2));
+        let text = handle.render();
+        assert!(text.contains(&format!("{} 1\n", told("failed"))), "{text}");
+        assert!(text.contains(&format!("{} 0\n", told("unknown"))), "{text}");
     });
 }

@@ -5,7 +5,7 @@ use landmark_proto::port::{InvalidPorts, Port, Ports};
 use landmark_proto::reference_server::{InvalidList, Probe, ReferenceServer, ReferenceServerList};
 use landmark_proto::violation::{Findings, Path, Violations};
 
-use super::{MaxServers, Removal};
+use super::{MaxServers, Removal, check_position};
 
 /// The list under edit, and how long it may become.
 pub(super) struct Servers {
@@ -117,14 +117,6 @@ fn remove_one(servers: &mut Vec<ReferenceServer>, removal: &Removal, path: &Path
         _ => {
             servers.remove(position);
         }
-    }
-    Ok(())
-}
-
-fn check_position(position: usize, max: usize, path: &Path) -> Result<(), Violations> {
-    if position > max {
-        let message = format!("{position} is beyond the end of the list (0 to {max})");
-        return Err(Violations::one(&path.field("position"), message));
     }
     Ok(())
 }

@@ -360,7 +360,8 @@ mod model {
             | Edit::RemoveReferenceServers(_)
             | Edit::EnableReferenceServers(_)
             | Edit::ReplaceReferenceServers(_)
-            | Edit::SetLocationRules(_) => {}
+            | Edit::SetLocationRules(_)
+            | Edit::Firewall(_) => {}
         }
         Some(list)
     }
@@ -433,7 +434,8 @@ mod model {
             | Edit::SetLocationRules(_)
             | Edit::AddGateways(_)
             | Edit::RemoveGateways(_)
-            | Edit::ReplaceGateways(_) => {}
+            | Edit::ReplaceGateways(_)
+            | Edit::Firewall(_) => {}
         }
         Some(list)
     }
