@@ -3,6 +3,8 @@
 //! The order of a start: the state folder is locked; ledger and outbox are read; the location is evaluated and what is
 //! held is enforced; the control socket opens; then, and only then, the link is dialled.
 
+mod enforcement;
+
 use std::convert::Infallible;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -13,6 +15,7 @@ use landmark_daemon::readiness::{Condition, Readiness, announce};
 use landmark_daemon::signals;
 use landmark_daemon::state_dir::StateDir;
 use landmark_daemon::tasks::{Tasks, TasksError};
+use landmark_proto::firewall::profile::Label;
 use landmark_proto::location::LocationReport;
 use landmark_proto::message::EnforcementStatus;
 use thiserror::Error;
@@ -25,7 +28,6 @@ use crate::config::Config;
 use crate::control::server::{self, Sources};
 use crate::control::socket;
 use crate::control::status::Who;
-use crate::enforce;
 use crate::identity::Identity;
 use crate::ledger::accept::Limits;
 use crate::ledger::{self, Damage, Ledger};
@@ -77,17 +79,7 @@ struct Disk {
 /// # Errors
 /// It is not enrolled, another process uses its state folder, or something that it needs is not there.
 pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Result<Running> {
-    let folder = config.state_dir.clone();
-    let limits = Limits { allow_loopback: config.allow_loopback };
-    let machine_name = config.machine_name.clone();
-    let state = spawn_blocking(move || {
-        // Nothing is made for a machine that is no agent.
-        Disk::identity(&folder)?;
-        let state = StateDir::open(folder)?;
-        let disk = Disk::read(state.path(), limits, machine_name.as_deref())?;
-        anyhow::Ok((state, disk))
-    });
-    let (state, disk) = state.await??;
+    let (state, disk) = open_state(config).await?;
     let listener = socket::listen(&config.control_socket)
         .with_context(|| format!("cannot listen at {}", config.control_socket.display()))?;
     let mut tasks = Tasks::new();
@@ -109,7 +101,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
     };
     let watched = network.watched();
     let options = Options { allow_loopback: config.allow_loopback, boot_id: machine.boot_id };
-    let changes = network.changes();
+    let (changes, around) = (network.changes(), network.clone());
     let sweeping = location::prober(&network, &options);
     let (location, reports, location_task) = location::channel(inputs, network, &options);
     let inputs = sweep::Inputs {
@@ -119,9 +111,15 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         decided: location.decided(),
     };
     let (sweeps, sweep_task) = sweep::channel(inputs, sweeping);
-    let inputs =
-        enforce::task::Inputs { held: ledger.held(), decided: location.decided(), stop: stop.clone() };
-    let (enforcement, enforce_task) = enforce::task::channel(config.enforce.clone(), inputs);
+    let opened = enforcement::Opening {
+        config: &config.enforce,
+        machine: machine.conditions(),
+        network: &around,
+        held: ledger.held(),
+        decided: location.decided(),
+    };
+    let enforcement::Opened { outputs, tasks: enforcing } = opened.open(&stop).await?;
+    let enforcement = outputs.status;
     let sources = Sources {
         started_at: SystemTime::now(),
         who,
@@ -144,6 +142,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
         enforcement: enforcement.clone(),
         changes,
         sweeps,
+        hits: outputs.hits,
     };
     tasks.spawn("ledger", ledger_task.run());
     tasks.spawn("outbox", outbox_task.run());
@@ -151,10 +150,25 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
     tasks.spawn("location", location_task.run(stop.clone()));
     tasks.spawn("sweeps", sweep_task.run(stop.clone()));
     tasks.spawn("history", record(reports, outbox));
-    tasks.spawn("enforcement", enforce_task.run());
+    enforcing.spawn(&mut tasks, &stop);
     tasks.spawn("control", server::serve(listener, sources.clone(), stop.clone()));
     tasks.spawn("link", dial_once_enforced(enforcement, link_task, parties, stop));
     Ok(Running { tasks, sources, _state: state })
+}
+
+/// Locks the state folder and reads what lies in it.
+async fn open_state(config: &Config) -> anyhow::Result<(StateDir, Disk)> {
+    let folder = config.state_dir.clone();
+    let limits = Limits { allow_loopback: config.allow_loopback };
+    let (machine_name, labels) = (config.machine_name.clone(), config.labels.clone());
+    let state = spawn_blocking(move || {
+        // Nothing is made for a machine that is no agent.
+        Disk::identity(&folder)?;
+        let state = StateDir::open(folder)?;
+        let disk = Disk::read(state.path(), limits, (machine_name.as_deref(), &labels))?;
+        anyhow::Ok((state, disk))
+    });
+    state.await?
 }
 
 impl Running {
@@ -196,9 +210,9 @@ impl Running {
 }
 
 impl Disk {
-    fn read(folder: &Path, limits: Limits, machine_name: Option<&str>) -> anyhow::Result<Self> {
+    fn read(folder: &Path, limits: Limits, machine: (Option<&str>, &[Label])) -> anyhow::Result<Self> {
         let identity = Self::identity(folder)?;
-        let machine = Machine::read(machine_name)?;
+        let machine = Machine::read(machine.0, machine.1)?;
         let (ledger, damages) = Ledger::open(folder, limits);
         let disk = FileDisk::new(folder);
         let (outbox, found) = Outbox::open(disk, outbox::ring::Limits::default(), outbox::task::new_id())

@@ -1,5 +1,6 @@
 //! The command line of the agent.
 
+pub(crate) mod enforce;
 pub(crate) mod enroll;
 pub(crate) mod explain;
 pub(crate) mod failure;
@@ -35,6 +36,8 @@ Examples:
   landmark-agent status --watch         the same, at every change
   landmark-agent explain                why: every attempt, in order
   landmark-agent recheck                look again now
+  landmark-agent enforce show           which firewall rules stand, and why
+  landmark-agent enforce plan           what would change in them
   landmark-agent print-default-config   every setting with its default
 
 Without root everything works in ~/.local/state/landmark-agent. For another
@@ -86,6 +89,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Shows the firewall's rules and what would change in them, or takes them away.
+    #[command(subcommand)]
+    Enforce(enforce::Enforce),
     /// Checks a configuration file and prints everything that is wrong with it. Exit code 78 if anything is.
     CheckConfig {
         /// The file to check; without it that of --config or LANDMARK_AGENT_CONFIG, else /etc/landmark/agent.toml.

@@ -14,9 +14,10 @@ use landmark_daemon::config::{Effective, InvalidConfig, Layers, Reader};
 use landmark_daemon::error::Chain;
 use landmark_daemon::state_dir::default_state_dir;
 use landmark_daemon::telemetry::{LogFormat, check_filter};
+use landmark_proto::firewall::profile::Label;
 
 use crate::address::ServerAddress;
-use crate::enforce::{self, Backend, command::Command};
+use crate::enforce::{self, Means, command::Command};
 
 /// What variables begin with.
 pub const PREFIX: &str = "LANDMARK_AGENT";
@@ -44,6 +45,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Under which this machine reports, instead of its host name.
     pub machine_name: Option<String>,
+    /// What conditions of profiles can go by.
+    pub labels: Vec<Label>,
     /// Instead of the addresses that the server named at enrolment.
     pub server_addresses: Option<Vec<ServerAddress>>,
     /// Of one address.
@@ -104,9 +107,11 @@ impl Config {
 
     /// What is allowed, and surely not meant: a command that is not run, or that cannot be run as things are now.
     pub fn warnings(&self, effective: &[Effective]) -> Vec<String> {
-        let complaint = match &self.enforce.backend {
-            Backend::Observe => Some(format!("has no effect while {BACKEND} is \"observe\"")),
-            Backend::Command(command) => command.check().err().map(|error| Chain(&error).to_string()),
+        let complaint = match &self.enforce.means {
+            Means::Auto => Some(format!("has no effect while {BACKEND} is \"auto\"")),
+            Means::Nftables => Some(format!("has no effect while {BACKEND} is \"nftables\"")),
+            Means::Observe => Some(format!("has no effect while {BACKEND} is \"observe\"")),
+            Means::Command(command) => command.check().err().map(|error| Chain(&error).to_string()),
         };
         let complaint = complaint.zip(effective.iter().find(|effective| effective.key == COMMAND));
         complaint
@@ -146,6 +151,7 @@ fn declare(r: &mut Reader) -> Config {
         "reception-3",
         "The name under which this machine reports. Without it, its host name.",
     );
+    let labels = declare_labels(r);
     let server_addresses = declare_addresses(r);
     let connect_timeout = r.duration(
         "link.connect-timeout",
@@ -170,12 +176,27 @@ fn declare(r: &mut Reader) -> Config {
         control_socket: control_socket.unwrap_or_else(|| state_dir.join(SOCKET)),
         state_dir,
         machine_name,
+        labels,
         server_addresses,
         connect_timeout,
         allow_loopback,
         enforce,
         log: declare_log(r),
     }
+}
+
+fn declare_labels(r: &mut Reader) -> Vec<Label> {
+    let key = "machine.labels";
+    let labels = r.value(
+        key,
+        Vec::new(),
+        &ListOf(Parsed::<Label>::new()),
+        "What this machine is, KEY=VALUE, for firewall profiles that go by it, such as [\"site=berlin\", \"class=kiosk\"].",
+    );
+    if labels.len() > Label::MAX {
+        r.problem(key, format!("has {} labels (at most {})", labels.len(), Label::MAX));
+    }
+    labels
 }
 
 fn declare_addresses(r: &mut Reader) -> Option<Vec<ServerAddress>> {
@@ -193,13 +214,27 @@ fn declare_addresses(r: &mut Reader) -> Option<Vec<ServerAddress>> {
     (!addresses.is_empty()).then_some(addresses)
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Auto,
+    Nftables,
+    Command,
+    Observe,
+}
+
 fn declare_enforcement(r: &mut Reader) -> enforce::Config {
-    let is_command = r.choice(
+    let kind = r.choice(
         BACKEND,
-        false,
-        &[("observe", false), ("command", true)],
-        "How the policy of the place is made real. observe: report which one it would be, and change nothing. command:\n\
-         run a program of yours.",
+        Kind::Auto,
+        &[
+            ("auto", Kind::Auto),
+            ("nftables", Kind::Nftables),
+            ("command", Kind::Command),
+            ("observe", Kind::Observe),
+        ],
+        "How the policy of the place is made real. nftables: the kernel's packet filter, in a table of our own. command:\n\
+         run a program of yours. observe: report which policy it would be, and change nothing. auto: nftables where this\n\
+         agent may write to the packet filter (as root), else observe.",
     );
     // Not a path that starts at the file's folder: which program runs with our rights must not depend on such things.
     let program = r.optional(
@@ -221,20 +256,23 @@ fn declare_enforcement(r: &mut Reader) -> enforce::Config {
         "enforce.repair-interval",
         5 * MINUTE,
         10 * SECOND..=24 * HOUR,
-        "How often it is run again though nothing changed, to repair what others may have changed.",
+        "How often what is in force is compared with what shall be, or the command run again, though nothing is known to\n\
+         have changed. Changes of the firewall's rules by others are noticed and repaired at once.",
     );
     if let Some(program) = program.as_ref().filter(|program| !program.is_absolute()) {
         r.problem(COMMAND, format!("{} is not an absolute path", program.display()));
     }
-    let backend = match (is_command, program) {
-        (false, _) => Backend::Observe,
-        (true, None) => {
+    let means = match (kind, program) {
+        (Kind::Auto, _) => Means::Auto,
+        (Kind::Nftables, _) => Means::Nftables,
+        (Kind::Observe, _) => Means::Observe,
+        (Kind::Command, None) => {
             r.problem(BACKEND, format!("needs a program: set {COMMAND}"));
-            Backend::Observe
+            Means::Observe
         }
-        (true, Some(program)) => Backend::Command(Command { program, arguments, time_limit }),
+        (Kind::Command, Some(program)) => Means::Command(Command { program, arguments, time_limit }),
     };
-    enforce::Config { backend, repair_interval }
+    enforce::Config { means, repair_interval }
 }
 
 fn declare_log(r: &mut Reader) -> Log {
@@ -273,9 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_an_agent_observes() {
+    fn without_a_file_an_agent_writes_the_firewall_if_it_may() {
         let config = read("").unwrap();
-        assert_eq!(config.enforce.backend, Backend::Observe);
+        assert_eq!(config.enforce.means, Means::Auto);
         assert_eq!(config.server_addresses, None);
         assert!(!config.allow_loopback);
         assert!(config.control_socket.ends_with("control.sock"));
@@ -293,7 +331,7 @@ mod tests {
     fn the_command_backend_needs_an_absolute_program() {
         let config =
             read("[enforce]\nbackend = \"command\"\ncommand = \"/bin/x\"\ntime-limit = \"3s\"").unwrap();
-        let Backend::Command(command) = config.enforce.backend else { panic!() };
+        let Means::Command(command) = config.enforce.means else { panic!() };
         assert_eq!((command.program, command.time_limit), (PathBuf::from("/bin/x"), 3 * SECOND));
         assert_eq!(
             read("[enforce]\nbackend = \"command\"").unwrap_err(),
@@ -319,7 +357,7 @@ mod tests {
         assert_eq!(warnings(""), [""; 0]);
         assert_eq!(
             warnings("[enforce]\ncommand = \"/bin/x\""),
-            ["agent.toml:2:11: enforce.command: has no effect while enforce.backend is \"observe\""]
+            ["agent.toml:2:11: enforce.command: has no effect while enforce.backend is \"auto\""]
         );
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");

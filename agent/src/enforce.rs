@@ -1,77 +1,59 @@
 //! Makes the desired policy real, and keeps it so.
 //!
 //! ```text
-//! Accepted ┐
-//!          ├─► policy::desired ─► plan (pure) ─► backend ─► EnforcementStatus
-//! Decided  ┘                        ▲                            │
-//!                                   └──── repair, retry ◄────────┘
+//! Accepted ──────┐
+//! Decided ───────┼─► policy::desired ─┐
+//! surroundings ──┤                    ├─► plan (pure) ─► backend ─► EnforcementStatus
+//!                └─► Ground ──────────┘      ▲                          │
+//! names ─────────────┘                       └──── repair, retry ◄──────┘
 //! ```
 //!
-//! [`plan`] decides when to act, [`command`] and observing are the ways to act, [`document`] is what a command gets,
-//! [`task`] runs them. None of them knows how a location was decided.
+//! [`plan`] decides when to act; the [`firewall`] and an operator's [`command`] are the ways to act, and observing the way
+//! not to; [`document`] is what a command gets; [`surroundings`] is what of the machine matters; [`task`] runs them. None of
+//! them knows how a location was decided.
 
+pub mod backend;
 pub mod command;
 pub mod document;
 pub mod firewall;
 pub mod plan;
+pub mod surroundings;
 pub mod task;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use landmark_proto::message::EnforcementState;
-
 use self::command::Command;
+use self::firewall::ground::Ground;
 use crate::policy::Desired;
 
-/// The way in which a policy becomes real on this machine.
+/// The way in which a policy becomes real on this machine, as its owner has configured it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// Plans and reports, changes nothing.
-    Observe,
-    /// Runs the operator's program.
+pub enum Means {
+    /// The firewall, where the agent may write to it; else nothing is changed.
+    Auto,
+    /// The firewall; where the agent may not write to it, that is a failure.
+    Nftables,
+    /// The operator's program.
     Command(Command),
+    /// Nothing is changed.
+    Observe,
 }
 
 /// How often, and with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// With what.
-    pub backend: Backend,
+    pub means: Means,
     /// How often the policy in force is brought about again, should something have changed it behind our back.
     pub repair_interval: Duration,
 }
 
-/// What became of one try.
+/// What shall be brought about: a policy, and what of the machine its making depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempted {
-    /// In force or not.
-    pub state: EnforcementState,
-    /// Why; empty when applied.
-    pub reason: String,
-}
-
-impl Backend {
-    /// As it is called in the configuration and in reports.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Command(_) => "command",
-        }
-    }
-
-    async fn enforce(&self, desired: &Desired) -> Attempted {
-        match self {
-            Self::Observe => Attempted {
-                state: EnforcementState::Observed,
-                reason: "this agent only observes (its own configuration: enforce.backend)".to_owned(),
-            },
-            Self::Command(command) => match command.run(desired).await {
-                Ok(()) => Attempted { state: EnforcementState::Applied, reason: String::new() },
-                Err(error) => {
-                    let reason = landmark_daemon::error::Chain(&error).to_string();
-                    Attempted { state: EnforcementState::Failed, reason }
-                }
-            },
-        }
-    }
+pub struct Wanted {
+    /// The policy.
+    pub desired: Desired,
+    /// What the firewall's rules rest on; empty where no firewall is written.
+    pub ground: Arc<Ground>,
 }

@@ -5,6 +5,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use landmark_proto::firewall::profile::{Facts, Label};
 use landmark_proto::ids::{BootId, InvalidId};
 use landmark_proto::message::HostFacts;
 use thiserror::Error;
@@ -45,16 +46,28 @@ pub enum MachineError {
 }
 
 impl Machine {
-    /// Looks around. `name` is what the machine is called, instead of its host name.
+    /// Looks around. `name` is what the machine is called, instead of its host name; `labels` are its owner's.
     ///
     /// # Errors
     /// The boot cannot be identified. A fact that cannot be found out is left empty.
-    pub fn read(name: Option<&str>) -> Result<Self, MachineError> {
+    pub fn read(name: Option<&str>, labels: &[Label]) -> Result<Self, MachineError> {
         let mut facts = platform::facts();
         if let Some(name) = name {
             name.clone_into(&mut facts.host_name);
         }
+        facts.labels = labels.to_vec();
         Ok(Self { boot_id: platform::boot_id()?, facts: clean(facts) })
+    }
+
+    /// What the conditions of profiles go by, as far as it never changes while the agent runs.
+    pub fn conditions(&self) -> Facts {
+        let HostFacts { host_name, platform, labels, .. } = &self.facts;
+        Facts {
+            host_name: Some(host_name.clone()).filter(|name| !name.is_empty()),
+            platform: *platform,
+            labels: labels.clone(),
+            ..Facts::default()
+        }
     }
 }
 
@@ -79,8 +92,8 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_name_and_a_boot() {
-        let machine = Machine::read(None).unwrap();
-        assert_eq!(machine.boot_id, Machine::read(None).unwrap().boot_id);
+        let machine = Machine::read(None, &[]).unwrap();
+        assert_eq!(machine.boot_id, Machine::read(None, &[]).unwrap().boot_id);
         assert!(!machine.facts.host_name.is_empty());
         assert!(!machine.facts.operating_system.is_empty());
         assert_eq!(machine.facts.agent_version, AGENT_VERSION);
@@ -88,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_owner_may_call_it_otherwise() {
-        let machine = Machine::read(Some("reception-3")).unwrap();
+        let machine = Machine::read(Some("reception-3"), &[]).unwrap();
         assert_eq!(machine.facts.host_name, "reception-3");
     }
 

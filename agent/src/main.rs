@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 mod cli;
 
-use self::cli::{Cli, Command, enroll, explain, failure, status};
+use self::cli::{Cli, Command, enforce, enroll, explain, failure, status};
 
 /// How long the process waits at its end for what blocks a thread: time enough to finish a file, while looking up a name
 /// takes a dead resolver half a minute and cannot be cancelled.
@@ -62,6 +62,10 @@ fn dispatch(Cli { command, settings }: Cli) -> anyhow::Result<Exit> {
         Command::Recheck { json } => {
             let (config, _) = Config::load(settings.into_flags())?;
             print(&block_on(explain::recheck(&config, json))??)
+        }
+        Command::Enforce(what) => {
+            let (config, _) = Config::load(settings.into_flags())?;
+            block_on(enforce::enforce(&config, what))?
         }
         Command::CheckConfig { file } => {
             let file = file.or(settings.into_flags().file).unwrap_or_else(|| DEFAULT_FILE.into());

@@ -240,6 +240,7 @@ impl Agent {
         let settings = vec![
             ("location.allow-loopback".to_owned(), "true".to_owned()),
             ("machine.name".to_owned(), name.to_owned()),
+            ("enforce.backend".to_owned(), "observe".to_owned()),
         ];
         Ok(Self { id: identity.agent_id.to_string(), settings, state_folder, running: None })
     }

@@ -28,6 +28,7 @@ async fn what_is_held_is_enforced_before_the_first_dial() -> Result<()> {
         let told = scratch.path().join("told");
         let program = scratch.write("enforce", format!("#!/bin/sh\ncat >> {}\n", told.display()))?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        agent.settings.retain(|(key, _)| key != "enforce.backend");
         agent.settings.push(("enforce.backend".into(), "command".into()));
         agent.settings.push(("enforce.command".into(), program.display().to_string()));
         agent.start().await?;

@@ -47,7 +47,10 @@ impl Setup {
     }
 
     fn config(&self) -> Config {
-        let text = format!("state-dir = {:?}\nlocation.allow-loopback = true", self.folder.path());
+        let text = format!(
+            "state-dir = {:?}\nlocation.allow-loopback = true\nenforce.backend = \"observe\"",
+            self.folder.path()
+        );
         Config::read(landmark_daemon::config::Layers::new("X").toml("agent.toml", &text)).unwrap().0
     }
 

@@ -22,7 +22,7 @@ pub(crate) async fn enroll(config: &Config, args: EnrollArgs) -> anyhow::Result<
     let text = join_string(args.source.join_string, args.source.join_file.as_deref())?;
     let ticket: JoinTicket = text.parse()?;
     let state = open(&config.state_dir)?;
-    let facts = Machine::read(config.machine_name.as_deref())?.facts;
+    let facts = Machine::read(config.machine_name.as_deref(), &config.labels)?.facts;
     let connector = TcpConnector { connect_timeout: config.connect_timeout };
     let identity = enroll_machine(state.path(), &ticket, &facts, &connector, args.force).await?;
     let addresses: Vec<String> = identity.addresses.iter().map(ToString::to_string).collect();

@@ -14,6 +14,8 @@ use landmark_daemon::state_dir::StateDirError;
 use landmark_daemon::telemetry::TelemetryError;
 use landmark_proto::join::InvalidJoinString;
 
+use crate::cli::enforce::AgentRuns;
+
 /// On standard error, the causes on one line; the problems of a configuration one a line.
 pub(crate) fn print(error: &anyhow::Error) {
     let mut stderr = io::stderr().lock();
@@ -50,7 +52,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         return Exit::Privilege;
     }
     let held = matches!(error.downcast_ref::<StateDirError>(), Some(StateDirError::Held { .. }));
-    if held || error.is::<AskError>() {
+    if held || error.is::<AskError>() || error.is::<AgentRuns>() {
         return Exit::Unavailable;
     }
     Exit::Internal

@@ -215,21 +215,22 @@ impl Lines {
         if enforcement.is_null() {
             return;
         }
-        let policy = match enforcement["location"].as_str() {
-            Some("internal") => "internal",
-            _ => "external",
-        };
+        let policy = policy_of(enforcement);
         let backend = text(&enforcement["backend"]);
+        let reason = text(&enforcement["reason"]);
         let age = self.age(&enforcement["since"]);
         let line = match text(&enforcement["state"]) {
             "applied" => format!("{policy}: in force for {age} (by {backend})"),
-            "observed" => {
-                format!("{policy}: would be in force, but nothing is changed (enforce.backend = \"observe\")")
-            }
-            "failed" => format!("{policy}: NOT in force for {age}: {}", text(&enforcement["reason"])),
-            _ => "nothing to enforce: no assignment is held".to_owned(),
+            "repaired" => format!("{policy}: drifted and repaired {age} ago (by {backend})"),
+            "observed" => format!("{policy}: would be in force, but nothing is dropped"),
+            "unavailable" => format!("{policy}: NOT in force: {reason}"),
+            "failed" => format!("{policy}: NOT in force for {age}: {reason}"),
+            _ => format!("nothing to enforce: {reason}"),
         };
         self.line("Policy", &line);
+        if matches!(text(&enforcement["state"]), "repaired" | "observed") {
+            self.line("", reason);
+        }
     }
 
     fn assignment(&mut self, status: &Value) {
@@ -334,6 +335,15 @@ impl Lines {
 
     fn passed(&self, since: &Value) -> Option<jiff::SignedDuration> {
         Some(self.at?.duration_since(instant(since)?))
+    }
+}
+
+/// The policy that shall be in force: that of the firewall's profile, or of the location alone.
+pub(crate) fn policy_of(enforcement: &Value) -> String {
+    let place = if enforcement["location"] == "internal" { "internal" } else { "external" };
+    match (enforcement["policy"].as_str(), enforcement["profile"].as_str()) {
+        (Some(policy), Some(profile)) => format!("{place}: \"{policy}\" of profile \"{profile}\""),
+        _ => place.to_owned(),
     }
 }
 

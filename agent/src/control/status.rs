@@ -125,7 +125,7 @@ pub struct LinkDocument {
 /// Whether the policy is in force.
 #[derive(Clone, Debug, Serialize)]
 pub struct EnforcementDocument {
-    /// `applied`, `observed`, `failed` or `nothing`.
+    /// `applied`, `repaired`, `observed`, `unavailable`, `failed` or `nothing`.
     pub state: &'static str,
     /// By which backend.
     pub backend: String,
@@ -137,6 +137,10 @@ pub struct EnforcementDocument {
     pub revision: Option<u64>,
     /// Since when it is so.
     pub since: Option<Timestamp>,
+    /// The firewall profile that matched; `null` for none.
+    pub profile: Option<String>,
+    /// Its policy.
+    pub policy: Option<String>,
 }
 
 /// What the server does not have yet.
@@ -303,5 +307,7 @@ fn enforcement(status: &EnforcementStatus) -> EnforcementDocument {
         location: location(status.location),
         revision: status.revision.map(landmark_proto::revision::Revision::get),
         since: time(status.since),
+        profile: status.profile.as_ref().map(|it| it.profile.to_string()),
+        policy: status.profile.as_ref().map(|it| it.policy.to_string()),
     }
 }

@@ -1,73 +1,84 @@
-//! When to act: at once for something new, again after a failure, and now and then to repair. Pure.
+//! When to act: at once for something new, again after a failure, now and then to repair, and soon where somebody else has
+//! changed what is ours. Pure.
 
 use std::time::Duration;
 
 use landmark_proto::message::EnforcementState;
 
-use crate::policy::Desired;
-
 /// Before the first retry; doubled with every failure, up to the repair interval.
 const RETRY: Duration = Duration::from_secs(5);
+/// Between two repairs in a row; doubled with every one, up to [`MAX_PEACE`]: who writes over our rules again and again
+/// shall neither win for long nor keep the machine busy.
+const PEACE: Duration = Duration::from_millis(500);
+const MAX_PEACE: Duration = Duration::from_secs(60);
 
 /// The last try, as far as planning needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Last {
+pub struct Last<W> {
     /// What was to be brought about.
-    pub desired: Option<Desired>,
+    pub wanted: Option<W>,
     /// What became of it.
     pub state: EnforcementState,
+    /// Whether something was made that can be changed behind our back.
+    pub is_kept: bool,
     /// How often in a row it has failed.
     pub n_failures: u32,
+    /// How often in a row something had to be repaired.
+    pub n_repairs: u32,
 }
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Bring about what is desired now.
-    Enforce(Desired),
+pub enum Step<W> {
+    /// Bring about what is wanted now.
+    Enforce(W),
     /// Say that there is nothing to enforce.
     SayNothing,
     /// It is as it should be; look again after this time.
     Rest(Option<Duration>),
 }
 
-/// Decides what to do about `desired`, `since` after the end of the last try.
-pub fn plan(desired: Option<&Desired>, last: Option<&Last>, since: Duration, repair: Duration) -> Step {
-    let Some(last) = last.filter(|last| last.desired.as_ref() == desired) else {
-        return desired.map_or(Step::SayNothing, |desired| Step::Enforce(*desired));
+/// Decides what to do about `wanted`, `since` after the end of the last try. `is_doubted`: somebody else has touched what is
+/// ours since then.
+pub fn plan<W: Clone + PartialEq>(
+    wanted: Option<&W>,
+    last: Option<&Last<W>>,
+    (since, is_doubted): (Duration, bool),
+    repair: Duration,
+) -> Step<W> {
+    let Some(last) = last.filter(|last| last.wanted.as_ref() == wanted) else {
+        return wanted.cloned().map_or(Step::SayNothing, Step::Enforce);
     };
-    let Some(desired) = desired else { return Step::Rest(None) };
+    let Some(wanted) = wanted else { return Step::Rest(None) };
     let pause = match last.state {
+        EnforcementState::Failed => doubled(RETRY, last.n_failures, repair),
         // Nothing was changed, so nothing can have been changed back.
-        EnforcementState::Observed | EnforcementState::Nothing | EnforcementState::Unavailable => {
-            return Step::Rest(None);
-        }
-        EnforcementState::Applied | EnforcementState::Repaired => repair,
-        EnforcementState::Failed => {
-            let doublings = last.n_failures.saturating_sub(1).min(16);
-            RETRY.saturating_mul(1 << doublings).min(repair)
-        }
+        _ if !last.is_kept => return Step::Rest(None),
+        _ if is_doubted && last.n_repairs == 0 => Duration::ZERO,
+        _ if is_doubted => doubled(PEACE, last.n_repairs, MAX_PEACE).min(repair),
+        EnforcementState::Applied
+        | EnforcementState::Repaired
+        | EnforcementState::Observed
+        | EnforcementState::Nothing
+        | EnforcementState::Unavailable => repair,
     };
-    if since >= pause { Step::Enforce(*desired) } else { Step::Rest(Some(pause - since)) }
+    if since >= pause { Step::Enforce(wanted.clone()) } else { Step::Rest(Some(pause - since)) }
+}
+
+/// The first time once, the second time twice, the third time four times as long, up to `most`.
+fn doubled(first: Duration, n: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << n.saturating_sub(1).min(16)).min(most)
 }
 
 #[cfg(test)]
 mod tests {
-    use landmark_proto::location::Location;
-    use landmark_proto::revision::{Digest, Held, Revision};
-
     use super::*;
-    use crate::policy::Policy;
 
     const REPAIR: Duration = Duration::from_secs(300);
 
-    fn desired(revision: u64) -> Desired {
-        let held = Held { revision: Revision::new(revision).unwrap(), digest: Digest::of(b"") };
-        Desired { held, location: Location::Internal, policy: Policy::Internal }
-    }
-
-    fn last(desired: Option<Desired>, state: EnforcementState, n_failures: u32) -> Last {
-        Last { desired, state, n_failures }
+    fn last(wanted: Option<u32>, state: EnforcementState, n_failures: u32) -> Last<u32> {
+        let is_kept = state == EnforcementState::Applied;
+        Last { wanted, state, is_kept, n_failures, n_repairs: 0 }
     }
 
     fn seconds(n: u64) -> Duration {
@@ -76,45 +87,66 @@ mod tests {
 
     #[test]
     fn whatever_is_new_is_enforced_at_once() {
-        let old = last(Some(desired(1)), EnforcementState::Failed, 9);
+        let old = last(Some(1), EnforcementState::Failed, 9);
         for last in [None, Some(old), Some(last(None, EnforcementState::Nothing, 0))] {
-            let step = plan(Some(&desired(2)), last.as_ref(), Duration::ZERO, REPAIR);
-            assert_eq!(step, Step::Enforce(desired(2)));
+            let step = plan(Some(&2), last.as_ref(), (Duration::ZERO, false), REPAIR);
+            assert_eq!(step, Step::Enforce(2));
         }
     }
 
     #[test]
     fn that_there_is_nothing_to_enforce_is_said_once() {
-        assert_eq!(plan(None, None, Duration::ZERO, REPAIR), Step::SayNothing);
+        assert_eq!(plan::<u32>(None, None, (Duration::ZERO, false), REPAIR), Step::SayNothing);
         let said = last(None, EnforcementState::Nothing, 0);
-        assert_eq!(plan(None, Some(&said), seconds(9_999), REPAIR), Step::Rest(None));
+        assert_eq!(plan(None, Some(&said), (seconds(9_999), true), REPAIR), Step::Rest(None));
     }
 
     #[test]
     fn what_was_applied_is_repaired_now_and_then() {
-        let applied = last(Some(desired(1)), EnforcementState::Applied, 0);
-        let plan = |since| plan(Some(&desired(1)), Some(&applied), since, REPAIR);
+        let applied = last(Some(1), EnforcementState::Applied, 0);
+        let plan = |since| plan(Some(&1), Some(&applied), (since, false), REPAIR);
         assert_eq!(plan(seconds(10)), Step::Rest(Some(seconds(290))));
-        assert_eq!(plan(seconds(300)), Step::Enforce(desired(1)));
+        assert_eq!(plan(seconds(300)), Step::Enforce(1));
     }
 
     #[test]
     fn failures_are_retried_ever_more_seldom_up_to_the_repair_interval() {
-        let pauses: Vec<u64> = (1..=8)
-            .map(|n_failures| {
-                let failed = last(Some(desired(1)), EnforcementState::Failed, n_failures);
-                match plan(Some(&desired(1)), Some(&failed), Duration::ZERO, REPAIR) {
-                    Step::Rest(Some(pause)) => pause.as_secs(),
+        for is_doubted in [false, true] {
+            let pauses: Vec<u64> = (1..=8)
+                .map(|n_failures| {
+                    let failed = last(Some(1), EnforcementState::Failed, n_failures);
+                    match plan(Some(&1), Some(&failed), (Duration::ZERO, is_doubted), REPAIR) {
+                        Step::Rest(Some(pause)) => pause.as_secs(),
+                        other @ (Step::Enforce(_) | Step::SayNothing | Step::Rest(None)) => {
+                            panic!("{other:?}")
+                        }
+                    }
+                })
+                .collect();
+            assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300]);
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_touched_is_looked_at_at_once_and_then_ever_more_seldom() {
+        let pauses: Vec<u128> = (0..10)
+            .map(|n_repairs| {
+                let touched = Last { n_repairs, ..last(Some(1), EnforcementState::Applied, 0) };
+                match plan(Some(&1), Some(&touched), (Duration::ZERO, true), REPAIR) {
+                    Step::Rest(Some(pause)) => pause.as_millis(),
+                    Step::Enforce(1) => 0,
                     other @ (Step::Enforce(_) | Step::SayNothing | Step::Rest(None)) => panic!("{other:?}"),
                 }
             })
             .collect();
-        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(pauses, [0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     }
 
     #[test]
-    fn an_observer_never_wakes_up_by_itself() {
-        let observed = last(Some(desired(1)), EnforcementState::Observed, 0);
-        assert_eq!(plan(Some(&desired(1)), Some(&observed), seconds(9_999), REPAIR), Step::Rest(None));
+    fn who_changes_nothing_never_wakes_up_by_itself() {
+        for state in [EnforcementState::Observed, EnforcementState::Unavailable] {
+            let observed = last(Some(1), state, 0);
+            assert_eq!(plan(Some(&1), Some(&observed), (seconds(9_999), true), REPAIR), Step::Rest(None));
+        }
     }
 }

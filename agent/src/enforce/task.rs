@@ -1,21 +1,27 @@
 //! The reconcile loop: does what the plan says, one try at a time, and publishes what became of it.
 //!
-//! While a program runs, newer wishes only replace older ones; the newest is brought about when it has ended. A program
-//! that has begun is never interrupted for a newer wish: half a policy would be worse than an old one for a moment.
+//! While a policy is brought about, newer wishes only replace older ones; the newest is brought about when that has ended. A
+//! program that has begun is never interrupted for a newer wish: half a policy would be worse than an old one for a moment.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use landmark_proto::firewall::profile::Facts;
 use landmark_proto::location::Location;
-use landmark_proto::message::{EnforcementState, EnforcementStatus};
+use landmark_proto::message::{EnforcementState, EnforcementStatus, FirewallHits};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::backend::{Attempted, Backend};
+use super::firewall::enforcer::Enforcer;
+use super::firewall::ground::Ground;
+use super::firewall::names::{NamesHandle, names_of};
 use super::plan::{Last, Step, plan};
-use super::{Attempted, Config};
+use super::surroundings::Surroundings;
+use super::{Config, Wanted};
 use crate::ledger::Accepted;
 use crate::location::Decided;
 use crate::policy::{self, Desired};
@@ -23,7 +29,8 @@ use crate::policy::{self, Desired};
 /// How long a program that runs when the agent stops may go on.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
-/// How long the first try waits for a location. A reference server in the same building answers in a millisecond.
+/// How long the first try waits for a location, and for what of the machine it depends on. A reference server in the same
+/// building answers in a millisecond.
 const FIRST_VERDICT_LIMIT: Duration = Duration::from_millis(250);
 
 /// How long the first assignment waits for the evaluation that it triggers. That one comes at once where nothing needs to
@@ -38,6 +45,14 @@ pub struct Inputs {
     pub held: watch::Receiver<Option<Accepted>>,
     /// What was decided.
     pub decided: watch::Receiver<Option<Arc<Decided>>>,
+    /// What of the machine never changes while the agent runs, for the conditions of profiles.
+    pub machine: Facts,
+    /// What of the machine does.
+    pub surroundings: watch::Receiver<Option<Surroundings>>,
+    /// Where the addresses of names come from.
+    pub names: NamesHandle,
+    /// How often somebody else touched our rules.
+    pub touched: watch::Receiver<u64>,
     /// When to end.
     pub stop: CancellationToken,
 }
@@ -46,6 +61,12 @@ pub struct Inputs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("nobody is left to say what shall be in force")]
 pub struct Closed;
+
+impl From<watch::error::RecvError> for Closed {
+    fn from(_: watch::error::RecvError) -> Self {
+        Self
+    }
+}
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,20 +77,44 @@ enum Stopped {
 /// The task that enforces.
 #[derive(Debug)]
 pub struct EnforceTask {
-    config: Config,
+    backend: Backend,
+    repair_interval: Duration,
     inputs: Inputs,
     status: watch::Sender<Option<EnforcementStatus>>,
-    last: Option<Last>,
+    hits: watch::Sender<Option<FirewallHits>>,
+    last: Option<Last<Wanted>>,
     ended_at: Instant,
     /// Until when a verdict under the first assignment is waited for.
     patient_until: Option<Instant>,
+    /// Somebody else touched our rules since the last try.
+    is_doubted: bool,
 }
 
-/// Opens the channel of the loop; the status is `None` before the first try.
-pub fn channel(config: Config, inputs: Inputs) -> (watch::Receiver<Option<EnforcementStatus>>, EnforceTask) {
+/// What the loop tells.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// What became of the last try; `None` before the first.
+    pub status: watch::Receiver<Option<EnforcementStatus>>,
+    /// What the firewall has counted; `None` where there is none, or nothing is in force.
+    pub hits: watch::Receiver<Option<FirewallHits>>,
+}
+
+/// Opens the channels of the loop.
+pub fn channel(backend: Backend, config: &Config, inputs: Inputs) -> (Outputs, EnforceTask) {
     let (status_tx, status_rx) = watch::channel(None);
-    let ended_at = Instant::now();
-    (status_rx, EnforceTask { config, inputs, status: status_tx, last: None, ended_at, patient_until: None })
+    let (hits_tx, hits_rx) = watch::channel(None);
+    let task = EnforceTask {
+        backend,
+        repair_interval: config.repair_interval,
+        inputs,
+        status: status_tx,
+        hits: hits_tx,
+        last: None,
+        ended_at: Instant::now(),
+        patient_until: None,
+        is_doubted: false,
+    };
+    (Outputs { status: status_rx, hits: hits_rx }, task)
 }
 
 impl EnforceTask {
@@ -90,10 +135,14 @@ impl EnforceTask {
     /// What an earlier process enforced is still in force. If the location is known in a moment, its policy is not
     /// changed to the one of an unknown location just for that moment.
     async fn await_first_verdict(&mut self) {
-        if self.inputs.held.borrow().is_some() {
-            let known = self.inputs.decided.wait_for(Option::is_some);
-            timeout(FIRST_VERDICT_LIMIT, known).await.map(drop).ok();
-        }
+        let Inputs { held, decided, surroundings, .. } = &mut self.inputs;
+        let known = async {
+            surroundings.wait_for(Option::is_some).await.map(drop).ok();
+            if held.borrow().is_some() {
+                decided.wait_for(Option::is_some).await.map(drop).ok();
+            }
+        };
+        timeout(FIRST_VERDICT_LIMIT, known).await.ok();
     }
 
     async fn round(&mut self) -> Result<Option<Stopped>, Closed> {
@@ -107,29 +156,37 @@ impl EnforceTask {
         let is_early = held.is_some() && decided.as_ref().is_some_and(|decided| decided.accepted.is_none());
         let location =
             decided.filter(|_| !is_early).map_or(Location::Unknown, |decided| decided.verdict.location);
-        let desired = policy::desired(held.as_ref(), location);
-        let since = self.ended_at.elapsed();
+        let wanted = self.wanted(held.as_ref(), location);
+        let about = (self.ended_at.elapsed(), self.is_doubted);
         let step = match self.patience(is_early) {
             Some(left) => Step::Rest(Some(left)),
-            None => plan(desired.as_ref(), self.last.as_ref(), since, self.config.repair_interval),
+            None => plan(wanted.as_ref(), self.last.as_ref(), about, self.repair_interval),
         };
-        let pause = match step {
-            Step::Enforce(desired) => return self.enforce(desired).await,
+        match step {
+            Step::Enforce(wanted) => self.enforce(wanted).await,
             Step::SayNothing => {
-                let reason = "no assignment is held".to_owned();
-                self.publish(None, location, Attempted { state: EnforcementState::Nothing, reason });
-                return Ok(None);
+                let attempted = self.backend.nothing().await;
+                self.publish(None, location, attempted);
+                Ok(None)
             }
-            Step::Rest(pause) => pause,
-        };
-        let Inputs { held, decided, stop } = &mut self.inputs;
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Ok(Some(Stopped::Asked)),
-            changed = held.changed() => changed.map(|()| None).map_err(|_| Closed),
-            changed = decided.changed() => changed.map(|()| None).map_err(|_| Closed),
-            () = sleep(pause.unwrap_or_default()), if pause.is_some() => Ok(None),
+            Step::Rest(pause) => self.rest(pause).await,
         }
+    }
+
+    /// What follows from all that is known at the moment.
+    fn wanted(&mut self, held: Option<&Accepted>, location: Location) -> Option<Wanted> {
+        let Inputs { machine, surroundings, names, .. } = &mut self.inputs;
+        let surroundings = surroundings.borrow_and_update().clone().unwrap_or_default();
+        let facts = Facts { addresses: surroundings.addresses, ..machine.clone() };
+        let desired = policy::desired(held, location, &facts)?;
+        let ground = match (self.backend.firewall(), &desired.firewall) {
+            (Some(_), Some(chosen)) => {
+                names.want(names_of(&chosen.policy));
+                Ground { resolvers: surroundings.resolvers, names: names.known() }
+            }
+            (Some(_) | None, _) => Ground::default(),
+        };
+        Some(Wanted { desired, ground: Arc::new(ground) })
     }
 
     /// How long the verdict that is about to come is still waited for.
@@ -143,8 +200,29 @@ impl EnforceTask {
         Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    async fn enforce(&mut self, desired: Desired) -> Result<Option<Stopped>, Closed> {
-        let attempt = self.config.backend.enforce(&desired);
+    /// Waits until something is another.
+    async fn rest(&mut self, pause: Option<Duration>) -> Result<Option<Stopped>, Closed> {
+        let Inputs { held, decided, surroundings, names, touched, stop, machine: _ } = &mut self.inputs;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(Some(Stopped::Asked)),
+            changed = held.changed() => changed?,
+            changed = decided.changed() => changed?,
+            changed = surroundings.changed() => changed?,
+            changed = names.changed() => changed?,
+            changed = touched.changed() => {
+                changed?;
+                self.is_doubted = true;
+            }
+            () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+        }
+        Ok(None)
+    }
+
+    async fn enforce(&mut self, wanted: Wanted) -> Result<Option<Stopped>, Closed> {
+        self.is_doubted = false;
+        let own = self.inputs.surroundings.borrow().clone().unwrap_or_default().addresses;
+        let attempt = self.backend.enforce(&wanted, &own);
         let stop = &self.inputs.stop;
         let out_of_time = async {
             stop.cancelled().await;
@@ -158,41 +236,48 @@ impl EnforceTask {
                 return Ok(Some(Stopped::Asked));
             }
         };
-        self.publish(Some(desired), desired.location, attempted);
+        let location = wanted.desired.location;
+        self.publish(Some(wanted), location, attempted);
         Ok(None)
     }
 
-    fn publish(&mut self, desired: Option<Desired>, location: Location, attempted: Attempted) {
-        let Attempted { state, reason } = attempted;
-        let before = self.last.take();
-        let n_failures = match (state, before) {
-            (EnforcementState::Failed, Some(last)) if last.desired == desired => last.n_failures + 1,
-            (EnforcementState::Failed, _) => 1,
-            (
-                EnforcementState::Applied
-                | EnforcementState::Repaired
-                | EnforcementState::Observed
-                | EnforcementState::Nothing
-                | EnforcementState::Unavailable,
-                _,
-            ) => 0,
-        };
-        self.last = Some(Last { desired, state, n_failures });
-        self.ended_at = Instant::now();
+    fn publish(&mut self, wanted: Option<Wanted>, location: Location, attempted: Attempted) {
+        let Attempted { state, reason, is_kept, is_repair } = attempted;
+        let before = self.last.take().filter(|last| last.wanted == wanted);
+        let (n_failures, n_repairs) = before.map_or((0, 0), |last| (last.n_failures, last.n_repairs));
+        let desired: Option<&Desired> = wanted.as_ref().map(|wanted| &wanted.desired);
         let status = EnforcementStatus {
             state,
-            backend: self.config.backend.name().to_owned(),
+            backend: self.backend.name().to_owned(),
             reason,
             location,
             revision: desired.map(|desired| desired.held.revision),
             since: SystemTime::now(),
-            profile: None,
+            profile: desired.and_then(|desired| desired.firewall.as_ref()).map(|chosen| chosen.names()),
         };
+        self.last = Some(Last {
+            wanted,
+            state,
+            is_kept,
+            n_failures: if state == EnforcementState::Failed { n_failures + 1 } else { 0 },
+            n_repairs: if is_repair { n_repairs + 1 } else { 0 },
+        });
+        self.ended_at = Instant::now();
+        let counted = self.backend.firewall().and_then(Enforcer::hits);
+        self.hits.send_if_modified(|known| {
+            let what = |hits: &FirewallHits| (hits.held, hits.in_force.clone(), hits.hits.clone());
+            let is_news = known.as_ref().map(what) != counted.map(what);
+            if is_news {
+                *known = counted.cloned();
+            }
+            is_news
+        });
         let is_news = self.status.send_if_modified(|known| {
             // A repair that changed nothing is no news; the time is that of the last change.
-            let same = known
-                .as_ref()
-                .is_some_and(|known| EnforcementStatus { since: status.since, ..known.clone() } == status);
+            let same = !is_repair
+                && known.as_ref().is_some_and(|known| {
+                    EnforcementStatus { since: status.since, ..known.clone() } == status
+                });
             if !same {
                 *known = Some(status.clone());
             }

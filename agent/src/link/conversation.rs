@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use landmark_proto::ids::{EvaluationId, PushId, Sequence};
 use landmark_proto::message::{
-    AgentMessage, Assignment, AssignmentOutcome, AssignmentResult, EnforcementStatus, Rejection, ReportAck,
-    ServerMessage, SweepReport, Tuning, Welcome,
+    AgentMessage, Assignment, AssignmentOutcome, AssignmentResult, EnforcementStatus, FirewallHits,
+    Rejection, ReportAck, ServerMessage, SweepReport, Tuning, Welcome,
 };
 use landmark_proto::revision::Held;
 
@@ -76,6 +76,7 @@ pub struct Conversation {
     enforcement: Option<EnforcementStatus>,
     answer: Option<AssignmentResult>,
     sweep: Option<SweepReport>,
+    hits: Option<FirewallHits>,
     goodbye: Option<String>,
     /// The push that is on the disk, but not in effect yet.
     applying: Option<(PushId, Held)>,
@@ -84,6 +85,7 @@ pub struct Conversation {
     in_flight: Option<Sequence>,
     reports_from: Instant,
     wants_evidence: bool,
+    wants_hits: bool,
     /// Whether there is evidence that the server does not have.
     has_evidence: bool,
     /// What was sent and is not acknowledged, and since when.
@@ -104,12 +106,14 @@ impl Conversation {
             enforcement: None,
             answer: None,
             sweep: None,
+            hits: None,
             goodbye: None,
             applying: None,
             next_report,
             in_flight: None,
             reports_from: now,
             wants_evidence: welcome.wants_evidence,
+            wants_hits: welcome.wants_firewall_hits,
             has_evidence: false,
             evidence_in_flight: None,
             way: Way::default(),
@@ -201,6 +205,11 @@ impl Conversation {
         self.sweep = Some(report);
     }
 
+    /// The firewall has counted.
+    pub fn counted(&mut self, hits: FirewallHits) {
+        self.hits = Some(hits).filter(|_| self.wants_hits);
+    }
+
     /// The network changed: the way to the server is tested at once.
     pub fn doubt_way(&mut self, now: Instant) {
         self.way.doubt(now);
@@ -228,6 +237,8 @@ impl Conversation {
             self.heartbeat(now, share)
         } else if let Some(report) = self.sweep.take() {
             AgentMessage::SweepReport(report)
+        } else if let Some(hits) = self.hits.take() {
+            AgentMessage::FirewallHits(hits)
         } else if self.evidence_from(now).is_some_and(|from| from <= now) {
             return Some(Say::Evidence);
         } else {

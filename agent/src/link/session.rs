@@ -18,7 +18,9 @@ use landmark_daemon::error::Chain;
 use landmark_proto::convert::fleet::agent_message_to_wire;
 use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::LinkState;
-use landmark_proto::message::{AgentMessage, Assignment, EnforcementStatus, ServerMessage, Tuning, Welcome};
+use landmark_proto::message::{
+    AgentMessage, Assignment, EnforcementStatus, FirewallHits, ServerMessage, Tuning, Welcome,
+};
 use landmark_proto::wire;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
@@ -65,6 +67,8 @@ pub struct Parties {
     pub changes: watch::Receiver<Changes>,
     /// Tries all reference servers, and says what became of it.
     pub sweeps: SweepHandle,
+    /// What the firewall has counted.
+    pub hits: watch::Receiver<Option<FirewallHits>>,
 }
 
 /// What a session tells the agent.
@@ -119,6 +123,8 @@ struct Session {
     swept: watch::Receiver<Option<Arc<Swept>>>,
     /// The last one that this session told; what earlier ones told is told once more, for the server may have forgotten it.
     told_sweep: Option<Arc<Swept>>,
+    /// The last counts that this session told.
+    told_hits: Option<FirewallHits>,
     /// The network as it was when the link was known to stand.
     noticed: Changes,
     inbound: Streaming<wire::ServerMessage>,
@@ -242,6 +248,7 @@ impl Session {
                 drop(room);
                 Event::Room
             }
+            changed = parties.hits.changed() => changed_or_stop(changed.is_ok()),
             changed = parties.enforcement.changed() => changed_or_stop(changed.is_ok()),
             changed = parties.changes.changed() => changed_or_stop(changed.is_ok()),
             changed = decided.changed() => changed_or_stop(changed.is_ok()),

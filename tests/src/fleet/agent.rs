@@ -32,6 +32,11 @@ pub struct Agent {
     process: Option<Process>,
 }
 
+/// No test writes the firewall of the machine that it runs on; one that has a network of its own says so.
+fn observing() -> (String, String) {
+    ("enforce.backend".into(), "observe".into())
+}
+
 impl Agent {
     /// One that belongs to no fleet yet.
     ///
@@ -54,7 +59,7 @@ impl Agent {
             log: scratch.log(name),
             journal: scratch.journal().clone(),
             // The reference servers of tests are on this machine.
-            settings: vec![("location.allow-loopback".into(), "true".into())],
+            settings: vec![observing(), ("location.allow-loopback".into(), "true".into())],
             environment: Vec::new(),
             process: None,
         })
@@ -67,7 +72,7 @@ impl Agent {
     pub fn placed(scratch: &Scratch, name: &str, place: Place) -> Result<Self> {
         let mut agent = Self::new(scratch, name)?;
         agent.move_to(place);
-        agent.settings.clear();
+        agent.settings = vec![observing()];
         Ok(agent)
     }
 

@@ -10,7 +10,7 @@ use crate::policy::Policy;
 
 fn desired() -> Desired {
     let held = Held { revision: Revision::new(7).unwrap(), digest: Digest::of(b"") };
-    Desired { held, location: Location::External, policy: Policy::External }
+    Desired { held, location: Location::External, policy: Policy::External, firewall: None }
 }
 
 struct Script {

@@ -5,10 +5,13 @@ use landmark_proto::ids::EvaluationId;
 use landmark_proto::location::{Basis, Trigger, Verdict};
 
 use super::*;
-use crate::enforce::Backend;
+use crate::enforce::Means;
 use crate::enforce::command::Command;
+use crate::enforce::firewall::names;
 use crate::ledger::testing::{accepted, settings};
+use crate::location::Resolver;
 use crate::location::Standing;
+use crate::network::Changes;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -37,6 +40,16 @@ struct Setup {
     stop: CancellationToken,
     status: watch::Receiver<Option<EnforcementStatus>>,
     task: EnforceTask,
+    _feeds: Feeds,
+}
+
+/// What nothing comes from in these tests; a closed channel would end the loop.
+struct Feeds {
+    _surroundings: watch::Sender<Option<Surroundings>>,
+    _touched: watch::Sender<u64>,
+    _changes: watch::Sender<Changes>,
+    _names: names::NamesTask,
+    _hits: watch::Receiver<Option<FirewallHits>>,
 }
 
 impl Setup {
@@ -44,11 +57,34 @@ impl Setup {
         let (held, held_rx) = watch::channel(held);
         let (decided, decided_rx) = watch::channel(None);
         let stop = CancellationToken::new();
-        let inputs = Inputs { held: held_rx, decided: decided_rx, stop: stop.clone() };
-        let config = Config { backend, repair_interval: Duration::from_secs(300) };
-        let (status, task) = channel(config, inputs);
-        Self { held, decided, stop, status, task }
+        let (surroundings, surroundings_rx) = watch::channel(Some(Surroundings::default()));
+        let (touched, touched_rx) = watch::channel(0);
+        let (changes, changes_rx) = watch::channel(Changes::default());
+        let (names, names_task) = names::channel(Resolver::system(), changes_rx);
+        let inputs = Inputs {
+            held: held_rx,
+            decided: decided_rx,
+            machine: Facts::default(),
+            surroundings: surroundings_rx,
+            names,
+            touched: touched_rx,
+            stop: stop.clone(),
+        };
+        let config = Config { means: Means::Observe, repair_interval: Duration::from_secs(300) };
+        let (outputs, task) = channel(backend, &config, inputs);
+        let feeds = Feeds {
+            _surroundings: surroundings,
+            _touched: touched,
+            _changes: changes,
+            _names: names_task,
+            _hits: outputs.hits,
+        };
+        Self { held, decided, stop, status: outputs.status, task, _feeds: feeds }
     }
+}
+
+fn observe() -> Backend {
+    Backend::of(&Means::Observe)
 }
 
 async fn becomes(
@@ -75,7 +111,8 @@ fn slow_program(folder: &std::path::Path) -> Backend {
 
 #[tokio::test]
 async fn without_an_assignment_it_says_so_at_once() {
-    let Setup { held: _held, decided: _decided, stop, mut status, task } = Setup::new(Backend::Observe, None);
+    let Setup { held: _held, decided: _decided, stop, mut status, task, _feeds } =
+        Setup::new(observe(), None);
     let (ended, ()) = tokio::join!(task.run(), async {
         let said = becomes(&mut status, |status| status.state == EnforcementState::Nothing).await;
         assert_eq!((said.revision, said.reason.as_str()), (None, "no assignment is held"));
@@ -87,8 +124,8 @@ async fn without_an_assignment_it_says_so_at_once() {
 #[tokio::test]
 async fn what_is_held_is_enforced_without_any_verdict_as_for_an_unknown_location() {
     let held = accepted(7, &settings(&["a"]));
-    let Setup { held: _held, decided: _decided, stop, mut status, task } =
-        Setup::new(Backend::Observe, Some(held));
+    let Setup { held: _held, decided: _decided, stop, mut status, task, _feeds } =
+        Setup::new(observe(), Some(held));
     let (_, ()) = tokio::join!(task.run(), async {
         let said = becomes(&mut status, |status| status.state == EnforcementState::Observed).await;
         assert_eq!((said.location, said.revision.unwrap().get()), (Location::Unknown, 7));
@@ -99,8 +136,8 @@ async fn what_is_held_is_enforced_without_any_verdict_as_for_an_unknown_location
 #[tokio::test]
 async fn a_verdict_that_comes_in_a_moment_is_waited_for() {
     let held = accepted(7, &settings(&["a"]));
-    let Setup { held: _held, decided: decided_tx, stop, mut status, task } =
-        Setup::new(Backend::Observe, Some(held));
+    let Setup { held: _held, decided: decided_tx, stop, mut status, task, _feeds } =
+        Setup::new(observe(), Some(held));
     let (_, ()) = tokio::join!(task.run(), async {
         sleep(Duration::from_millis(20)).await;
         decided_tx.send_replace(Some(decided(Location::Internal)));
@@ -117,7 +154,8 @@ async fn the_first_assignment_waits_for_the_evaluation_that_it_triggers() {
     {
         let folder = tempfile::tempdir().unwrap();
         let backend = slow_program(folder.path());
-        let Setup { held: held_tx, decided: decided_tx, stop, mut status, task } = Setup::new(backend, None);
+        let Setup { held: held_tx, decided: decided_tx, stop, mut status, task, _feeds } =
+            Setup::new(backend, None);
         let (_, ()) = tokio::join!(task.run(), async {
             decided_tx.send_replace(Some(decided_under(None, location, basis)));
             becomes(&mut status, |status| status.state == EnforcementState::Nothing).await;
@@ -133,8 +171,8 @@ async fn the_first_assignment_waits_for_the_evaluation_that_it_triggers() {
 
 #[tokio::test(start_paused = true)]
 async fn without_that_evaluation_the_stricter_policy_is_enforced_after_a_while() {
-    let Setup { held: held_tx, decided: decided_tx, stop, mut status, task } =
-        Setup::new(Backend::Observe, None);
+    let Setup { held: held_tx, decided: decided_tx, stop, mut status, task, _feeds } =
+        Setup::new(observe(), None);
     let (_, ()) = tokio::join!(task.run(), async {
         // Connected, without an assignment: internal, but not under the one that comes.
         let before = decided_under(None, Location::Internal, Basis::ManagementServer);
@@ -155,7 +193,8 @@ async fn without_that_evaluation_the_stricter_policy_is_enforced_after_a_while()
 async fn while_a_program_runs_only_the_newest_wish_waits() {
     let folder = tempfile::tempdir().unwrap();
     let backend = slow_program(folder.path());
-    let Setup { held: held_tx, decided: decided_tx, stop, mut status, task } = Setup::new(backend, None);
+    let Setup { held: held_tx, decided: decided_tx, stop, mut status, task, _feeds } =
+        Setup::new(backend, None);
     let (_, ()) = tokio::join!(task.run(), async {
         decided_tx.send_replace(Some(decided(Location::Unknown)));
         becomes(&mut status, |status| status.state == EnforcementState::Nothing).await;
@@ -180,7 +219,8 @@ async fn a_program_that_runs_at_the_stop_may_end() {
     let folder = tempfile::tempdir().unwrap();
     let held = accepted(7, &settings(&["a"]));
     let backend = slow_program(folder.path());
-    let Setup { held: _held, decided: decided_tx, stop, status, task } = Setup::new(backend, Some(held));
+    let Setup { held: _held, decided: decided_tx, stop, status, task, _feeds } =
+        Setup::new(backend, Some(held));
     decided_tx.send_replace(Some(decided(Location::External)));
     let told = folder.path().join("told");
     let (ended, ()) = tokio::join!(task.run(), async {
@@ -198,7 +238,7 @@ async fn nothing_new_is_begun_once_the_stop_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let held = accepted(7, &settings(&["a"]));
     let backend = slow_program(folder.path());
-    let Setup { held: _held, decided: decided_tx, stop, status: _status, task } =
+    let Setup { held: _held, decided: decided_tx, stop, status: _status, task, _feeds } =
         Setup::new(backend, Some(held));
     decided_tx.send_replace(Some(decided(Location::External)));
     let told = folder.path().join("told");
@@ -215,7 +255,7 @@ async fn nothing_new_is_begun_once_the_stop_was_asked_for() {
 
 #[tokio::test]
 async fn it_ends_when_nobody_is_left_to_say_what_shall_be_in_force() {
-    let Setup { held, decided, stop: _stop, status: _status, task } = Setup::new(Backend::Observe, None);
+    let Setup { held, decided, stop: _stop, status: _status, task, _feeds } = Setup::new(observe(), None);
     drop((held, decided));
     assert_eq!(task.run().await, Err(Closed));
 }
