@@ -44,7 +44,8 @@ use self::token::ApiToken;
 /// As the contract calls it.
 pub const SERVICE_NAME: &str = admin_server::SERVICE_NAME;
 
-/// The most bytes of a request: a list of 320 servers with the longest names and 8 ports each has 100 KB.
+/// The most bytes of a request: a whole firewall has at most 255 KiB, as all settings together, and a list of 320 servers with
+/// the longest names and 8 ports each 100 KB.
 const MAX_REQUEST_BYTES: usize = 512 * 1024;
 
 /// What the service needs.
