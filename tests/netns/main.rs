@@ -4,6 +4,7 @@
 mod world;
 
 mod laboratory;
+mod netfilter;
 
 mod clocks;
 mod faults;

@@ -7,6 +7,7 @@
 //!                        ├─► dns, portal, listener: who answers there, and how badly
 //!                        └─► faults: what packets meet on their way
 //! wall_clock: one that jumps, for one program
+//! island: a namespace alone, without any of it
 //! ```
 //!
 //! Several laboratories stand side by side. A laboratory goes when its value is dropped; that of a process which was killed
@@ -19,6 +20,7 @@ mod wire;
 
 pub mod dns;
 pub mod faults;
+pub mod island;
 pub mod laptop;
 pub mod listener;
 pub mod namespace;
@@ -35,6 +37,7 @@ use anyhow::Result;
 pub use claim::{GATE, LOCKS};
 pub use dns::{Dns, Manner};
 pub use faults::{Fault, Faults, Traffic};
+pub use island::Island;
 pub use laptop::Laptop;
 pub use listener::{Full, HalfOpen, Listener};
 pub use namespace::Namespace;

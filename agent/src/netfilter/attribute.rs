@@ -20,6 +20,10 @@ impl<'a> Writer<'a> {
         put(self.0, kind, value);
     }
 
+    pub(super) fn be16(&mut self, kind: u16, value: u16) {
+        put(self.0, kind, &value.to_be_bytes());
+    }
+
     pub(super) fn be32(&mut self, kind: u16, value: u32) {
         put(self.0, kind, &value.to_be_bytes());
     }
@@ -52,6 +56,10 @@ pub(super) fn find(value: &[u8], kind: u16) -> Option<&[u8]> {
 /// The same, if it is a number.
 pub(super) fn find_be32(value: &[u8], kind: u16) -> Option<u32> {
     find(value, kind).and_then(be32)
+}
+
+pub(super) fn be16(value: &[u8]) -> Option<u16> {
+    value.try_into().ok().map(u16::from_be_bytes)
 }
 
 pub(super) fn be32(value: &[u8]) -> Option<u32> {

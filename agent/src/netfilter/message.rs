@@ -5,6 +5,8 @@ use super::attribute::Writer;
 use crate::netlink::message::HEADER as NLMSG_HEADER;
 use crate::netlink::request::{NLM_F_ACK, NLM_F_REQUEST};
 
+/// Connection tracking.
+pub(super) const CTNETLINK: u16 = 1;
 /// The packet filter.
 pub(super) const NFTABLES: u16 = 10;
 

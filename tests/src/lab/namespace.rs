@@ -83,6 +83,17 @@ impl Namespace {
         feed(nft, rules).with_context(|| format!("in {}: {rules}", self.name))
     }
 
+    /// What `nft` says, such as to `["list", "ruleset"]`.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn ask_nft(&self, arguments: &[&str]) -> Result<String> {
+        let answer = self.place.command("nft").args(arguments).output().context("run nft")?;
+        let said = String::from_utf8_lossy(&answer.stderr);
+        ensure!(answer.status.success(), "in {}: nft {arguments:?}: {}", self.name, said.trim());
+        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+    }
+
     /// Writes a kernel setting, by its path below /proc/sys.
     ///
     /// # Errors
