@@ -235,7 +235,7 @@ impl Agent {
     ) -> Result<Self> {
         let state_folder = scratch.make_folder(name)?;
         let ticket = administrator.join_string().await?.parse()?;
-        let facts = Machine::read(Some(name))?.facts;
+        let facts = Machine::read(Some(name), &[])?.facts;
         let identity = enroll(&state_folder, &ticket, &facts, &connector(), false).await?;
         let settings = vec![
             ("location.allow-loopback".to_owned(), "true".to_owned()),

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use super::flows::{Flow, Treatment};
-use super::ruleset::{Command, Present};
+use super::flows::{Flow, Treatment, Tuple};
+use super::ruleset::{CUT_MARK, Command, Present};
+use crate::netfilter::flows::{self, Ends};
 use crate::netfilter::table::{self, CommitError, Unavailable};
 
 /// Whether the packet filter can be used by this process.
@@ -38,9 +39,36 @@ pub fn commit(commands: &[Command<'_>]) -> Result<(), CommitError> {
 /// Treats every flow that the kernel follows; how many were cut, and how many are so no longer.
 ///
 /// # Errors
-/// The kernel does not tell of its flows, or lets none be marked.
-pub fn treat_flows(_treatment: impl Fn(&Flow) -> Treatment) -> io::Result<(u64, u64)> {
-    Ok((0, 0))
+/// The kernel does not tell of its flows, or lets one not be marked; the others are treated all the same.
+pub fn treat_flows(treatment: impl Fn(&Flow) -> Treatment) -> io::Result<(u64, u64)> {
+    let (mut n_cut, mut n_restored) = (0, 0);
+    let mut failed = None;
+    flows::each_flow(|flow| {
+        let (mark, n) = match treatment(&plain(flow)) {
+            Treatment::Leave => return,
+            Treatment::Cut => (CUT_MARK, &mut n_cut),
+            Treatment::Restore => (0, &mut n_restored),
+        };
+        match flows::mark(flow, mark) {
+            // One that has gone meanwhile needs no treatment.
+            Ok(was_there) => *n += u64::from(was_there),
+            Err(error) => failed = Some(error),
+        }
+    })?;
+    failed.map_or(Ok((n_cut, n_restored)), Err)
+}
+
+fn plain(flow: &flows::Flow) -> Flow {
+    Flow { original: tuple(&flow.original), reply: tuple(&flow.reply), mark: flow.mark }
+}
+
+fn tuple(tuple: &flows::Tuple) -> Tuple {
+    let flows::Tuple { source, destination, protocol, ends } = *tuple;
+    let (source_port, destination_port) = match ends {
+        Ends::Ports { source, destination } => (source, destination),
+        Ends::Icmp { .. } | Ends::None => (0, 0),
+    };
+    Tuple { source, destination, protocol, source_port, destination_port }
 }
 
 /// Changes of our table by others.
