@@ -11,6 +11,7 @@
 //! the program `nft` takes 2.3 s for a thousand exceptions with unnamed sets and need not be there, and the crates that speak
 //! to nf_tables bind C libraries or run that program.
 
+pub mod events;
 pub mod flows;
 pub mod table;
 

@@ -2,6 +2,7 @@
 
 mod rulesets;
 
+mod events;
 mod flows;
 mod timing;
 mod whole;

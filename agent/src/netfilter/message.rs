@@ -1,8 +1,8 @@
 //! Writes messages of nfnetlink (the kernel's include/uapi/linux/netfilter/nfnetlink.h), one by one or as a transaction. It
 //! must not know what they mean.
 
-use super::attribute::Writer;
-use crate::netlink::message::HEADER as NLMSG_HEADER;
+use super::attribute::{Writer, find};
+use crate::netlink::message::{HEADER as NLMSG_HEADER, Message};
 use crate::netlink::request::{NLM_F_ACK, NLM_F_REQUEST};
 
 /// Connection tracking.
@@ -24,6 +24,17 @@ pub(super) const fn kind(subsystem: u16, message: u16) -> u16 {
 /// `struct nfgenmsg`: family, version 0, and a number that only transactions have.
 pub(super) const fn header(family: u8) -> [u8; HEADER] {
     [family, 0, 0, 0]
+}
+
+/// Whether a message of the packet filter is about a table of this name and family, or about what stands in it. It looks no
+/// further than it must.
+pub(super) fn is_about(message: &Message<'_>, table: &str, family: u8) -> bool {
+    /// The table's name in every kind of message.
+    const NAME: u16 = 1;
+    let body = message.body;
+    body.first() == Some(&family)
+        && find(body.get(HEADER..).unwrap_or_default(), NAME).and_then(|name| name.strip_suffix(&[0]))
+            == Some(table.as_bytes())
 }
 
 /// A transaction of the packet filter: the kernel does all of it or nothing.
@@ -90,7 +101,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::message::{Message, Messages};
+    use crate::netlink::message::Messages;
 
     #[test]
     fn a_transaction_is_framed_and_its_last_message_confirmed() {
@@ -105,5 +116,19 @@ mod tests {
         assert_eq!(of(|message| message.sequence), [0, 1, 2, 0]);
         assert_eq!(messages[0].body, [0, 0, 0, 10]);
         assert_eq!(messages[1].body, [1, 0, 0, 0, 6, 0, 1, 0, b't', 0, 0, 0]);
+    }
+    #[test]
+    fn a_message_is_about_the_table_that_it_names() {
+        let is_ours = |family: u8, name: &[u8]| {
+            let mut body = header(family).to_vec();
+            Writer::new(&mut body).bytes(1, name);
+            let message = Message { kind: kind(NFTABLES, 6), flags: 0, sequence: 0, port: 0, body: &body };
+            is_about(&message, "landmark", 1)
+        };
+        assert!(is_ours(1, b"landmark\0"));
+        assert!(!is_ours(2, b"landmark\0"), "of IPv4");
+        assert!(!is_ours(1, b"landmark2\0"));
+        assert!(!is_ours(1, b"landmark"));
+        assert!(!is_ours(1, &[0, 0, 0, 1]), "a generation");
     }
 }

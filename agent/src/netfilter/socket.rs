@@ -1,4 +1,4 @@
-//! Sends transactions to the packet filter. It must not know what they say.
+//! Sends transactions to the packet filter, and tells our own from others'. It must not know what they say.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -86,6 +86,11 @@ fn make_room(socket: &OwnedFd, length: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a change that was brought about through this port is one of ours.
+pub(super) fn is_own(port: u32) -> bool {
+    port & !(N_PORTS - 1) == first_port()
+}
+
 /// Random, and of those that the kernel does not give to processes by their numbers: another process in this network
 /// namespace may have ours in a process namespace of its own.
 fn first_port() -> u32 {
@@ -103,4 +108,18 @@ fn open_own() -> io::Result<OwnedFd> {
         }
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_ports_are_told_from_those_the_kernel_gives() {
+        assert!(is_own(first_port()));
+        assert!(is_own(first_port() + N_PORTS - 1));
+        assert!(!is_own(first_port() + N_PORTS));
+        assert!(!is_own(std::process::id()));
+        assert!(!is_own(0));
+    }
 }

@@ -31,6 +31,9 @@ use crate::enforce::firewall::ruleset::{Command, Present, TABLE};
 use crate::netlink::request::{NLM_F_ACK, NLM_F_DUMP, Request};
 use crate::netlink::socket::{Asker, Protocol};
 
+/// Of our table: `inet`.
+pub(super) const FAMILY: u8 = NFPROTO_INET;
+
 /// How often the table is read anew that a change disturbed.
 const MAX_TRIES: u32 = 8;
 
@@ -170,4 +173,25 @@ fn of_our_table(kind: u16, flags: u16) -> Request {
 
 fn zero_ended(text: &str) -> Vec<u8> {
     text.bytes().chain([0]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_it_cannot_be_used_is_said_in_words() {
+        let said = |errno: Errno| unavailable(errno.into()).to_string();
+        assert!(said(Errno::PERM).contains("CAP_NET_ADMIN"));
+        for errno in [Errno::PROTONOSUPPORT, Errno::INVAL, Errno::NOENT] {
+            assert!(said(errno).contains("this kernel has no nf_tables"), "{errno:?}");
+        }
+        assert_eq!(said(Errno::NOBUFS), "the packet filter cannot be used");
+        assert!(matches!(unavailable(io::Error::other("odd")), Unavailable::Other(_)));
+    }
+
+    #[test]
+    fn nothing_to_do_asks_nobody() {
+        assert!(commit(&[]).is_ok());
+    }
 }

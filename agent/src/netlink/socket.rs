@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size_force, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, sendto, socket_with,
 };
@@ -124,6 +124,11 @@ impl Listener {
     pub(crate) fn open(protocol: Protocol, groups: u32) -> io::Result<Self> {
         let socket = open(protocol, &SocketAddrNetlink::new(0, groups), SocketFlags::NONBLOCK)?;
         Ok(Self { socket: Readable::new(socket)?, buffer: vec![0; MAX_DATAGRAM] })
+    }
+
+    /// Lets so many bytes wait to be read, where this process may: the kernel counts its own overhead among them.
+    pub(crate) fn make_room(&self, n_bytes: usize) {
+        set_socket_recv_buffer_size_force(self.socket.descriptor(), n_bytes).unwrap_or_default();
     }
 
     /// Waits until something happened, and gives away all of it that is there. May be cancelled.

@@ -8,15 +8,15 @@ use super::rule::recognise;
 use super::words::{
     CHAIN_FLAGS, CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TYPE, DATA_VALUE, ELEMENT_FLAGS, ELEMENT_KEY,
     ELEMENTS_LIST, HOOK_NUMBER, HOOK_PRIORITY, INTERVAL_END, LIST_ELEMENT, LOCAL_IN, LOCAL_OUT, NEWCHAIN,
-    NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, NF_ACCEPT, NF_DROP, RULE_CHAIN, RULE_EXPRESSIONS, RULE_USERDATA,
-    SET_FLAGS, SET_KEY_LENGTH, SET_KEY_TYPE, SET_NAME, SET_OF_INTERVALS, TABLE_FLAGS, TABLE_NAME, TABLE_USE,
-    USERDATA_COMMENT,
+    NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, NF_ACCEPT, NF_DROP, NFPROTO_INET, RULE_CHAIN, RULE_EXPRESSIONS,
+    RULE_USERDATA, SET_FLAGS, SET_KEY_LENGTH, SET_KEY_TYPE, SET_NAME, SET_OF_INTERVALS, TABLE_FLAGS,
+    TABLE_USE, USERDATA_COMMENT,
 };
 use crate::enforce::firewall::ruleset::{
     Base, Chain, Count, Hook, Present, Rule, Ruleset, Set, TABLE, Verdict,
 };
 use crate::netfilter::attribute::{be32, find, find_be32};
-use crate::netfilter::message::HEADER;
+use crate::netfilter::message::{HEADER, is_about};
 use crate::netlink::message::{Attributes, Message, text};
 
 /// `NFT_CHAIN_BASE`, which says nothing that the hook does not.
@@ -56,10 +56,10 @@ impl Reading {
 
     /// Takes in one of the things that stand in it; those of other tables are passed over.
     pub(super) fn take(&mut self, message: &Message<'_>) {
-        let body = message.body.get(HEADER..).unwrap_or_default();
-        if !is_ours(body) {
+        if !is_about(message, TABLE, NFPROTO_INET) {
             return;
         }
+        let body = message.body.get(HEADER..).unwrap_or_default();
         let taken = match message.kind {
             NEWCHAIN => chain(body).map(|chain| self.chains.push(chain)),
             NEWRULE => {
@@ -129,10 +129,6 @@ impl Reading {
             self.strange.get_or_insert(strange);
         }
     }
-}
-
-fn is_ours(body: &[u8]) -> bool {
-    find(body, TABLE_NAME).and_then(|name| name.strip_suffix(&[0])) == Some(TABLE.as_bytes())
 }
 
 fn chain(body: &[u8]) -> Result<(String, Option<Base>), String> {
