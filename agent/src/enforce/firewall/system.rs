@@ -4,6 +4,7 @@ use std::io;
 
 use super::flows::{Flow, Treatment, Tuple};
 use super::ruleset::{CUT_MARK, Command, Present};
+pub use crate::netfilter::events::{Change, Events};
 use crate::netfilter::flows::{self, Ends};
 use crate::netfilter::table::{self, CommitError, Unavailable};
 
@@ -69,15 +70,4 @@ fn tuple(tuple: &flows::Tuple) -> Tuple {
         Ends::Icmp { .. } | Ends::None => (0, 0),
     };
     Tuple { source, destination, protocol, source_port, destination_port }
-}
-
-/// Changes of our table by others.
-pub struct Events;
-impl Events {
-    pub fn open() -> io::Result<Self> {
-        Ok(Self)
-    }
-    pub async fn touched(&mut self) -> io::Result<()> {
-        std::future::pending().await
-    }
 }

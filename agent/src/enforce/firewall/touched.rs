@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::system;
+use super::system::{Change, Events};
 
 /// Before listening is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -55,10 +55,10 @@ impl TouchedTask {
     async fn listen(&self) -> Infallible {
         let mut is_told = false;
         loop {
-            let ended = match system::Events::open() {
+            let ended = match Events::open() {
                 Ok(mut events) => loop {
-                    match events.touched().await {
-                        Ok(()) => self.touched.send_modify(|n| *n += 1),
+                    match events.next().await {
+                        Ok(Change::Foreign | Change::Perhaps) => self.touched.send_modify(|n| *n += 1),
                         Err(error) => break error,
                     }
                 },
