@@ -104,7 +104,9 @@ fn why(status: Option<&Value>) -> String {
     let enforcement = &status["enforcement"];
     let word = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
     let mut said = String::new();
-    writeln!(said, "Policy       {}", policy_of(enforcement)).ok();
+    if enforcement["state"] != "nothing" {
+        writeln!(said, "Policy       {}", policy_of(enforcement)).ok();
+    }
     let reason = enforcement["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
     writeln!(
         said,

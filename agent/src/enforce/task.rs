@@ -290,17 +290,25 @@ impl EnforceTask {
 }
 
 fn log(status: &EnforcementStatus) {
-    let EnforcementStatus { state, backend, reason, location, revision, .. } = status;
+    let EnforcementStatus { state, backend, reason, location, revision, profile, since: _ } = status;
     let revision = revision.map(|revision| revision.get());
+    let policy = profile.as_ref().map(|profile| profile.policy.as_str());
+    let profile = profile.as_ref().map(|profile| profile.profile.as_str());
     match state {
-        EnforcementState::Applied => info!(backend, %location, revision, "policy in force"),
-        EnforcementState::Repaired => warn!(backend, %location, revision, reason, "policy in force again"),
-        EnforcementState::Unavailable => {
-            warn!(backend, %location, revision, reason, "policy cannot be enforced here");
+        EnforcementState::Applied => info!(backend, %location, revision, profile, policy, "policy in force"),
+        EnforcementState::Repaired => {
+            warn!(backend, %location, revision, profile, policy, reason, "policy in force again");
         }
-        EnforcementState::Observed => info!(backend, %location, revision, "policy observed only"),
+        EnforcementState::Unavailable => {
+            warn!(backend, %location, revision, reason, "policy cannot be enforced here")
+        }
+        EnforcementState::Observed => {
+            info!(backend, %location, revision, profile, policy, reason, "policy observed only");
+        }
         EnforcementState::Nothing => info!(reason, "nothing to enforce"),
-        EnforcementState::Failed => warn!(backend, %location, revision, reason, "policy not in force"),
+        EnforcementState::Failed => {
+            warn!(backend, %location, revision, profile, policy, reason, "policy not in force");
+        }
     }
 }
 

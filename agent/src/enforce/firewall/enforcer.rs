@@ -15,7 +15,7 @@ use landmark_proto::firewall::{Mode, Policy};
 use landmark_proto::message::{EnforcementState, FirewallHits};
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::flows::treat;
 use super::hits::{Hits, Subject};
@@ -132,10 +132,6 @@ impl Enforcer {
         let usual = usual(&chosen.policy);
         match (before, &done.difference) {
             (Some(_), Some(difference)) if done.is_changed => {
-                warn!(
-                    difference,
-                    "somebody else had changed the firewall's rules, they are as they shall be again"
-                );
                 let reason = format!("somebody else had changed the rules: {difference}");
                 Attempted { is_repair: true, ..Attempted::kept(EnforcementState::Repaired, reason) }
             }
@@ -200,7 +196,7 @@ fn reconcile_here(wanted: &Ruleset) -> Result<Done, EnforcerError> {
         let after = before.clone();
         return Ok(Done { before, after, is_changed: false, difference: None });
     }
-    let difference = summary(&plan.difference());
+    let difference = summary(&before, &plan.difference());
     system::commit(&plan.commands()).map_err(EnforcerError::Write)?;
     let after = system::read().map_err(EnforcerError::Read)?;
     if !super::plan::plan(&after, Some(wanted)).is_empty() {
@@ -210,8 +206,13 @@ fn reconcile_here(wanted: &Ruleset) -> Result<Done, EnforcerError> {
     Ok(Done { before, after, is_changed: true, difference: Some(difference) })
 }
 
-/// The lines that differ, the first of them in words.
-fn summary(lines: &[Line]) -> String {
+/// What is different from what shall stand: the first lines of it.
+fn summary(present: &Present, lines: &[Line]) -> String {
+    match present {
+        Present::Nothing => return "the whole table was gone".to_owned(),
+        Present::Strange(what) => return format!("there was something that is not ours: {what}"),
+        Present::Ruleset(..) => {}
+    }
     let (mut missing, mut strange) = (Vec::new(), Vec::new());
     for line in lines {
         match line {
@@ -225,7 +226,7 @@ fn summary(lines: &[Line]) -> String {
         [only] => Some(format!("{what}: {only}")),
         [first, rest @ ..] => Some(format!("{what}: {first}, and {} more lines", rest.len())),
     };
-    let both = [told("missing", &missing), told("not ours", &strange)];
+    let both = [told("there was no", &missing), told("there was", &strange)];
     both.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
