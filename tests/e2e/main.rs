@@ -6,6 +6,7 @@ mod assigning;
 mod editing;
 mod enforcement;
 mod evidence;
+mod firewall;
 mod first_start;
 mod gateways;
 mod joining;

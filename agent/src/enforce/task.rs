@@ -300,7 +300,7 @@ fn log(status: &EnforcementStatus) {
             warn!(backend, %location, revision, profile, policy, reason, "policy in force again");
         }
         EnforcementState::Unavailable => {
-            warn!(backend, %location, revision, reason, "policy cannot be enforced here")
+            warn!(backend, %location, revision, reason, "policy cannot be enforced here");
         }
         EnforcementState::Observed => {
             info!(backend, %location, revision, profile, policy, reason, "policy observed only");
