@@ -113,6 +113,7 @@ pub async fn start(config: &Config, connector: Box<dyn Connect>) -> anyhow::Resu
     let (sweeps, sweep_task) = sweep::channel(inputs, sweeping);
     let opened = enforcement::Opening {
         config: &config.enforce,
+        folder: &config.state_dir,
         machine: machine.conditions(),
         network: &around,
         held: ledger.held(),

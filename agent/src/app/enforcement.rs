@@ -1,5 +1,6 @@
 //! Wires what enforces: the loop, and the tasks that tell it of this machine.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::enforce::Config;
 use crate::enforce::backend::Backend;
+use crate::enforce::firewall::names::memory::Memory;
 use crate::enforce::firewall::names::{self, NamesTask};
 use crate::enforce::firewall::touched::{self, TouchedTask};
 use crate::enforce::surroundings::{self, SurroundingsTask};
@@ -22,6 +24,7 @@ use crate::network::NetworkHandle;
 /// What enforcement rests on.
 pub(super) struct Opening<'a> {
     pub(super) config: &'a Config,
+    pub(super) folder: &'a Path,
     pub(super) machine: Facts,
     pub(super) network: &'a NetworkHandle,
     pub(super) held: watch::Receiver<Option<Accepted>>,
@@ -44,12 +47,12 @@ pub(super) struct Enforcing {
 
 impl Opening<'_> {
     pub(super) async fn open(self, stop: &CancellationToken) -> anyhow::Result<Opened> {
-        let Self { config, machine, network, held, decided } = self;
-        let means = config.means.clone();
-        let backend =
-            spawn_blocking(move || Backend::of(&means)).await.context("cannot look for the firewall")?;
+        let Self { config, folder, machine, network, held, decided } = self;
+        let (means, memory) = (config.means.clone(), Memory::in_folder(folder));
+        let looking = spawn_blocking(move || (Backend::of(&means), memory.load(), memory));
+        let (backend, earlier, memory) = looking.await.context("cannot look for the firewall")?;
         let (surroundings, surroundings_task) = surroundings::channel(network);
-        let (names, names_task) = names::channel(Resolver::system(), network.changes());
+        let (names, names_task) = names::channel(Resolver::system(), network.changes(), (memory, earlier));
         let (touched, touched_task) = touched::channel(backend.firewall().is_some());
         let inputs = Inputs { held, decided, machine, surroundings, names, touched, stop: stop.clone() };
         let (outputs, enforce) = task::channel(backend, config, inputs);

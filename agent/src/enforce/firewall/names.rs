@@ -1,19 +1,24 @@
 //! The addresses of host names that exceptions name: found, and found again every few minutes, after a change of the
-//! network, and when others are wanted.
+//! network, and when others are wanted. What was found is kept on the disk.
+
+pub mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use landmark_daemon::error::Chain;
 use landmark_proto::firewall::Policy;
 use landmark_proto::host::Name;
 use thiserror::Error;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::memory::Memory;
 use crate::location::{Resolver, addresses_of};
 use crate::network::Changes;
 
@@ -38,6 +43,7 @@ pub struct NamesTask {
     wanted: watch::Receiver<BTreeSet<Name>>,
     changes: watch::Receiver<Changes>,
     found: watch::Sender<BTreeMap<Name, Vec<IpAddr>>>,
+    memory: Memory,
 }
 
 /// Why the task ended.
@@ -51,13 +57,17 @@ pub enum NamesTaskError {
     Closed,
 }
 
-/// Opens the channels.
-pub(crate) fn channel(resolver: Resolver, changes: watch::Receiver<Changes>) -> (NamesHandle, NamesTask) {
+/// Opens the channels. Until names were looked up, what was found at an earlier time is known.
+pub(crate) fn channel(
+    resolver: Resolver,
+    changes: watch::Receiver<Changes>,
+    (memory, earlier): (Memory, BTreeMap<Name, Vec<IpAddr>>),
+) -> (NamesHandle, NamesTask) {
     let (wanted_tx, wanted_rx) = watch::channel(BTreeSet::new());
-    let (found_tx, found_rx) = watch::channel(BTreeMap::new());
+    let (found_tx, found_rx) = watch::channel(earlier);
     (
         NamesHandle { wanted: wanted_tx, found: found_rx },
-        NamesTask { resolver, wanted: wanted_rx, changes, found: found_tx },
+        NamesTask { resolver, wanted: wanted_rx, changes, found: found_tx, memory },
     )
 }
 
@@ -114,14 +124,10 @@ impl NamesTask {
             let wanted = self.wanted.borrow_and_update().clone();
             self.changes.mark_unchanged();
             let is_idle = wanted.is_empty();
-            if !is_idle || !self.found.borrow().is_empty() {
+            if !is_idle {
                 let known = self.found.borrow().clone();
                 let found = look_up(&self.resolver, wanted, known).await;
-                self.found.send_if_modified(|known| {
-                    let is_news = *known != found;
-                    *known = found;
-                    is_news
-                });
+                self.found_now(found).await;
             }
             tokio::select! {
                 biased;
@@ -133,6 +139,24 @@ impl NamesTask {
                 }
                 () = sleep(REFRESH), if !is_idle => {}
             }
+        }
+    }
+}
+
+impl NamesTask {
+    /// Tells it, if it is news, and keeps it.
+    async fn found_now(&self, found: BTreeMap<Name, Vec<IpAddr>>) {
+        let is_news = self.found.send_if_modified(|known| {
+            let is_news = *known != found;
+            known.clone_from(&found);
+            is_news
+        });
+        if !is_news {
+            return;
+        }
+        let memory = self.memory.clone();
+        if let Ok(Err(error)) = spawn_blocking(move || memory.save(&found)).await {
+            warn!(error = %Chain(&error), "addresses of names in the firewall's exceptions are not kept on the disk");
         }
     }
 }

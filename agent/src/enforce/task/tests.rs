@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,6 +9,7 @@ use super::*;
 use crate::enforce::Means;
 use crate::enforce::command::Command;
 use crate::enforce::firewall::names;
+use crate::enforce::firewall::names::memory::Memory;
 use crate::ledger::testing::{accepted, settings};
 use crate::location::Resolver;
 use crate::location::Standing;
@@ -60,7 +62,11 @@ impl Setup {
         let (surroundings, surroundings_rx) = watch::channel(Some(Surroundings::default()));
         let (touched, touched_rx) = watch::channel(0);
         let (changes, changes_rx) = watch::channel(Changes::default());
-        let (names, names_task) = names::channel(Resolver::system(), changes_rx);
+        let (names, names_task) = names::channel(
+            Resolver::system(),
+            changes_rx,
+            (Memory::in_folder(std::path::Path::new("/nonexistent")), BTreeMap::new()),
+        );
         let inputs = Inputs {
             held: held_rx,
             decided: decided_rx,
