@@ -6,6 +6,6 @@ mod linux;
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::linux::{
-    Descriptor, HOSTS, MAX_SOCKET_PATH_BYTES, RESOLV_CONF, UNREACHABLE, UPLINK_RESOLV_CONF, awake, boot_id,
+    Descriptor, HOSTS, MAX_SOCKET_PATH_BYTES, RESOLV_CONF, UNREACHABLE, UPLINKS_RESOLV_CONF, awake, boot_id,
     facts, host_name, interface_number, limit_unacknowledged, set_mark, short_path_of, since_boot,
 };

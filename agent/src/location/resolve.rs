@@ -34,6 +34,7 @@ mod system;
 
 use std::collections::HashMap;
 use std::io::Read as _;
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::pin::pin;
@@ -162,12 +163,12 @@ fn sorted(addresses: &[SocketAddr]) -> Vec<IpAddr> {
     addresses
 }
 
-/// The name servers that this machine is configured to ask: those of resolv.conf(5), and where that only names
-/// systemd-resolved, those that it asks. Addresses only; in no order.
+/// The name servers that this machine is configured to ask: those of resolv.conf(5), and where that only names a resolver of
+/// this machine, those that it asks, as far as it says so in a usual place. Addresses only; in no order.
 pub(crate) async fn name_servers() -> Vec<IpAddr> {
     let read = || {
         let mut found = Vec::new();
-        for path in [platform::RESOLV_CONF, platform::UPLINK_RESOLV_CONF] {
+        for path in iter::once(platform::RESOLV_CONF).chain(platform::UPLINKS_RESOLV_CONF) {
             // One that is not there, or cannot be read, names nobody.
             let text = open_file(Path::new(path)).and_then(|file| {
                 let mut text = String::new();

@@ -22,8 +22,13 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 /// resolv.conf(5).
 pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// Whom systemd-resolved asks, where the file above names only itself.
-pub(crate) const UPLINK_RESOLV_CONF: &str = "/run/systemd/resolve/resolv.conf";
+/// Whom a resolver of this machine asks, where the file above names only that one: systemd-resolved, NetworkManager's and
+/// Debian's dnsmasq.
+pub(crate) const UPLINKS_RESOLV_CONF: [&str; 3] = [
+    "/run/systemd/resolve/resolv.conf",
+    "/run/NetworkManager/no-stub-resolv.conf",
+    "/run/dnsmasq/resolv.conf",
+];
 /// hosts(5).
 pub(crate) const HOSTS: &str = "/etc/hosts";
 
