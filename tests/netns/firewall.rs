@@ -1,6 +1,7 @@
 //! The firewall with real packets: what a policy says passes, and what it forbids does not, also while it is switched, while
 //! the agent dies, and while others write to the packet filter.
 
+mod always;
 mod flows;
 mod levels;
 
