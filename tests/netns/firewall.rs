@@ -2,6 +2,7 @@
 //! the agent dies, and while others write to the packet filter.
 
 mod always;
+mod drift;
 mod flows;
 mod levels;
 
