@@ -4,7 +4,10 @@
 mod always;
 mod drift;
 mod flows;
+mod kills;
 mod levels;
+mod switches;
+mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 
