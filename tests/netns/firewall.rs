@@ -6,7 +6,9 @@ mod drift;
 mod flows;
 mod kills;
 mod levels;
+mod observing;
 mod switches;
+mod tracking;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
