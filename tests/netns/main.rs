@@ -8,6 +8,7 @@ mod netfilter;
 
 mod clocks;
 mod faults;
+mod firewall;
 mod gateways;
 mod pins;
 mod resolver;

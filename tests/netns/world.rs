@@ -36,6 +36,14 @@ pub(crate) async fn test<F>(body: F) -> Result<()>
 where
     F: AsyncFnOnce(&Scratch, &mut World) -> Result<()>,
 {
+    test_with(|_| {}, body).await
+}
+
+/// The same with an agent that is prepared before it starts.
+pub(crate) async fn test_with<F>(prepare: impl FnOnce(&mut Agent), body: F) -> Result<()>
+where
+    F: AsyncFnOnce(&Scratch, &mut World) -> Result<()>,
+{
     scratch::test(async |scratch| {
         let Some(lab) = Lab::build(scratch)? else { return Ok(()) };
         let mut laptop = lab.laptop("laptop")?;
@@ -44,6 +52,7 @@ where
         server.start().await?;
         let ctl = server.ctl();
         let mut agent = Agent::placed(scratch, "agent", laptop.place())?;
+        prepare(&mut agent);
         agent.join(&server).await?;
         let mut world = World { agent, server, ctl, laptop, lab };
         body(scratch, &mut world).await?;

@@ -22,7 +22,20 @@ use crate::place::Place;
 
 /// One of our programs, untouched by the configuration of whoever runs the tests.
 fn program(name: &str, home: &Path, place: &Place) -> Result<Command> {
-    let mut command = place.command(binaries::find(name)?);
+    program_under(&[], name, home, place)
+}
+
+/// The same, run by another program with these arguments, such as `setpriv`.
+fn program_under(wrapper: &[String], name: &str, home: &Path, place: &Place) -> Result<Command> {
+    let path = binaries::find(name)?;
+    let mut command = match wrapper {
+        [] => place.command(path),
+        [program, arguments @ ..] => {
+            let mut command = place.command(program);
+            command.args(arguments).arg(path);
+            command
+        }
+    };
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("LANDMARK_") {
             command.env_remove(variable);

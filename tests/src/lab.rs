@@ -5,7 +5,8 @@
 //! claim ─► namespace ─► site (routers and their networks) ─► laptop (plugged in and out; wire: a delay; tunnel: a VPN)
 //!                        │
 //!                        ├─► dns, portal, listener: who answers there, and how badly
-//!                        └─► faults: what packets meet on their way
+//!                        ├─► faults: what packets meet on their way
+//!                        └─► echo, probe, flow: whether connections pass, new ones and old ones
 //! wall_clock: one that jumps, for one program
 //! island: a namespace alone, without any of it
 //! ```
@@ -19,12 +20,15 @@ mod tunnel;
 mod wire;
 
 pub mod dns;
+pub mod echo;
 pub mod faults;
+pub mod flow;
 pub mod island;
 pub mod laptop;
 pub mod listener;
 pub mod namespace;
 pub mod portal;
+pub mod probe;
 pub mod site;
 pub mod wall_clock;
 
@@ -36,7 +40,9 @@ use anyhow::Result;
 
 pub use claim::{GATE, LOCKS};
 pub use dns::{Dns, Manner};
+pub use echo::Echo;
 pub use faults::{Fault, Faults, Traffic};
+pub use flow::Flow;
 pub use island::Island;
 pub use laptop::Laptop;
 pub use listener::{Full, HalfOpen, Listener};

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Ctl, Server, program};
+use super::{Ctl, Server, program_under};
 use crate::place::Place;
 use crate::process::{self, Output, Process};
 use crate::replay;
@@ -29,6 +29,7 @@ pub struct Agent {
     journal: Journal,
     settings: Vec<(String, String)>,
     environment: Vec<(String, PathBuf)>,
+    wrapper: Vec<String>,
     process: Option<Process>,
 }
 
@@ -61,6 +62,7 @@ impl Agent {
             // The reference servers of tests are on this machine.
             settings: vec![observing(), ("location.allow-loopback".into(), "true".into())],
             environment: Vec::new(),
+            wrapper: Vec::new(),
             process: None,
         })
     }
@@ -105,6 +107,11 @@ impl Agent {
     pub fn set(&mut self, key: &str, value: &str) {
         self.settings.retain(|(known, _)| known != key);
         self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Lets another program run it, such as `["setpriv", "--bounding-set", "-net_admin"]`.
+    pub fn run_under(&mut self, wrapper: &[&str]) {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Sets a variable in its environment for the next start.
@@ -291,7 +298,7 @@ impl Agent {
     /// # Errors
     /// It was not built.
     pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = program("landmark-agent", &self.home, &self.place)?;
+        let mut command = program_under(&self.wrapper, "landmark-agent", &self.home, &self.place)?;
         command.args(arguments).arg("--state-dir").arg(&self.state_folder);
         Ok(command)
     }

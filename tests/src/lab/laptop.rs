@@ -1,7 +1,7 @@
 //! A machine that is carried from site to site: one network cable, plugged in and out, with what its network tells it
 //! (address, default route, resolver) in the place of DHCP.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -87,6 +87,11 @@ impl Laptop {
     /// Its IPv4 address where it is plugged in.
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.plugged?.plan().v4.map(|network| network.address(self.last))
+    }
+
+    /// Its IPv6 address where it is plugged in.
+    pub fn address_v6(&self) -> Option<Ipv6Addr> {
+        format!("{}{}", self.plugged?.plan().v6?, self.last).parse().ok()
     }
 
     /// The cables that it is plugged in with from now on take this long, each way.

@@ -32,6 +32,9 @@ use crate::policy::Chosen;
 #[derive(Debug, Default)]
 pub struct Enforcer {
     written: Option<Written>,
+    /// Whether the flows that were there before what stands were judged by it. An earlier process may have been killed
+    /// between the two.
+    are_flows_judged: bool,
     hits: Hits,
     counting_since: Option<Instant>,
     report: Option<FirewallHits>,
@@ -85,18 +88,24 @@ impl Enforcer {
         let rendered = Arc::new(render(&chosen.policy, &wanted.ground));
         let done = match reconcile(Arc::clone(&rendered)).await {
             Ok(done) => done,
-            Err(error) => return self.failed(&error),
+            Err(error) => {
+                // It may have been written all the same.
+                self.are_flows_judged = false;
+                return self.failed(&error);
+            }
         };
         let attempted = self.judged(&chosen, &rendered, &done);
         self.account(wanted, &chosen, &rendered, &done);
         if let Some(written) = &mut self.written {
             written.said = Attempted { is_repair: false, ..attempted.clone() };
         }
-        if done.is_changed
-            && let Err(error) = judge_flows(chosen, Arc::clone(&wanted.ground), own.to_vec()).await
-        {
-            let reason = format!("connections from before were not judged: {}", Chain(&error));
-            return self.said(Attempted::kept(EnforcementState::Failed, reason));
+        self.are_flows_judged &= !done.is_changed;
+        if !self.are_flows_judged {
+            if let Err(error) = judge_flows(chosen, Arc::clone(&wanted.ground), own.to_vec()).await {
+                let reason = format!("connections from before were not judged: {}", Chain(&error));
+                return self.said(Attempted::kept(EnforcementState::Failed, reason));
+            }
+            self.are_flows_judged = true;
         }
         attempted
     }

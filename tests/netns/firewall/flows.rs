@@ -1,0 +1,116 @@
+//! Connections from before a switch: those that the new policy forbids stop, those that it allows go on, and one that still
+//! lives goes on when it is allowed again.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, ensure};
+use landmark_agent::enforce::firewall::ruleset::CUT_MARK;
+use landmark_agent::netfilter::flows::{each_flow, mark};
+use landmark_tests::lab::Flow;
+use landmark_tests::place::Place;
+use tokio::task::JoinSet;
+
+use super::{both, test};
+use crate::world::World;
+
+const REMOTE: u8 = 20;
+/// What stays allowed.
+const KEPT: u16 = 7001;
+/// What does not.
+const CUT: u16 = 7002;
+
+/// TCP and UDP, both families, both ways.
+async fn flows(world: &World, port: u16) -> Result<Vec<Flow>> {
+    let (machine, office) = (world.laptop.place(), world.lab.office());
+    let mut flows = Vec::new();
+    for remote in both(REMOTE) {
+        let own = world.own()?.like(remote);
+        let (to_it, from_it) = (SocketAddr::new(own, port), SocketAddr::new(remote, port));
+        flows.push(Flow::tcp((&machine, own), (office, from_it)).await?);
+        flows.push(Flow::tcp((office, remote), (&machine, to_it)).await?);
+        flows.push(Flow::udp((&machine, own), (office, from_it)).await?);
+        flows.push(Flow::udp((office, remote), (&machine, to_it)).await?);
+    }
+    Ok(flows)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Expected {
+    Talking,
+    Silent,
+}
+
+/// Looks at all of them at once, and gives them back.
+async fn ensure_all(flows: Vec<Flow>, expected: Expected) -> Result<Vec<Flow>> {
+    let mut looked_at = JoinSet::new();
+    for (number, mut flow) in flows.into_iter().enumerate() {
+        looked_at.spawn(async move {
+            let looked = match expected {
+                Expected::Talking => flow.ensure_talks().await,
+                Expected::Silent => flow.ensure_silent().await,
+            };
+            looked.with_context(|| format!("{flow:?}, the {number}th, is not {expected:?}"))?;
+            anyhow::Ok(flow)
+        });
+    }
+    looked_at.join_all().await.into_iter().collect()
+}
+
+/// The policies of these tests, of which the first is in force.
+async fn open(world: &World) -> Result<()> {
+    world.policy("Open", "low", &[]).await?;
+    let kept = format!("--allow --both --protocol tcp+udp --ports {KEPT}");
+    world.policy("Shut", "high", &[&kept]).await?;
+    world.switch_to("Open").await
+}
+
+#[tokio::test]
+async fn a_switch_cuts_what_it_forbids_and_nothing_else_and_back_again_what_lives_goes_on() -> Result<()> {
+    test(async |_, world| {
+        open(world).await?;
+        let (mut kept, mut cut) = (flows(world, KEPT).await?, flows(world, CUT).await?);
+        for _ in 0..2 {
+            world.switch_to("Shut").await?;
+            cut = ensure_all(cut, Expected::Silent).await?;
+            kept = ensure_all(kept, Expected::Talking).await?;
+            world.switch_to("Open").await?;
+            kept = ensure_all(kept, Expected::Talking).await?;
+            cut = ensure_all(cut, Expected::Talking).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// It may die right after its transaction.
+#[tokio::test]
+async fn an_agent_that_died_before_it_had_judged_connections_judges_them_when_it_is_back() -> Result<()> {
+    test(async |_, world| {
+        open(world).await?;
+        let (kept, cut) = (flows(world, KEPT).await?, flows(world, CUT).await?);
+        world.switch_to("Shut").await?;
+        let cut = ensure_all(cut, Expected::Silent).await?;
+        world.agent.kill().await?;
+        ensure!(unmark(&world.laptop.place())? >= cut.len(), "some had no mark");
+        let cut = ensure_all(cut, Expected::Talking).await?;
+        world.agent.start().await?;
+        world.in_force("Shut").await?;
+        ensure_all(cut, Expected::Silent).await?;
+        ensure_all(kept, Expected::Talking).await.map(drop)
+    })
+    .await
+}
+
+/// Takes the marks of all cut flows away, as if they had never been judged; how many there were.
+fn unmark(place: &Place) -> Result<usize> {
+    place.within(|| {
+        let mut cut = Vec::new();
+        each_flow(|flow| {
+            if flow.mark == CUT_MARK {
+                cut.push(flow.clone());
+            }
+        })?;
+        cut.iter().try_for_each(|flow| mark(flow, 0).map(drop))?;
+        Ok(cut.len())
+    })
+}
