@@ -10,7 +10,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::platform;
 
 /// `SO_MARK` of the agent's own sockets. "LM" in the upper half; what others test in marks (Kubernetes 0x4000 and 0x8000,
-/// Tailscale 0xff0000 for 0x40000 and 0x80000, Cilium 0x0f00) is not in it.
+/// Tailscale 0xff0000 for 0x40000 and 0x80000, Cilium 0x0f00) is not in it. Calico uses bits of the upper half (0xffff0000
+/// unless configured otherwise): beside it, on the same machine, the agent should observe.
 pub const OWN_MARK: u32 = 0x4c4d_0000;
 
 /// Marks a socket. Who may not write a firewall may not mark sockets either, and needs not: nothing happens then.

@@ -56,7 +56,10 @@ impl Backend {
     /// Finds the way that the owner wants, or the best that there is. Asks the kernel, and may block for it.
     pub fn of(means: &Means) -> Self {
         match means {
-            Means::Command(command) => Self::Command(command.clone()),
+            Means::Command(command) => {
+                with_left_overs(String::new());
+                Self::Command(command.clone())
+            }
             Means::Observe => Self::Observe {
                 reason: with_left_overs(
                     "this agent only observes (its own configuration: enforce.backend)".to_owned(),

@@ -7,8 +7,8 @@ use landmark_proto::message::EnforcementState;
 
 /// Before the first retry; doubled with every failure, up to the repair interval.
 const RETRY: Duration = Duration::from_secs(5);
-/// Between two repairs in a row; doubled with every one, up to [`MAX_PEACE`]: who writes over our rules again and again
-/// shall neither win for long nor keep the machine busy.
+/// Between two looks at what somebody else has touched; doubled with every repair in a row, up to [`MAX_PEACE`]: who writes
+/// over our rules again and again shall neither win for long nor keep the machine busy.
 const PEACE: Duration = Duration::from_millis(500);
 const MAX_PEACE: Duration = Duration::from_secs(60);
 
@@ -49,20 +49,20 @@ pub fn plan<W: Clone + PartialEq>(
     let Some(last) = last.filter(|last| last.wanted.as_ref() == wanted) else {
         return wanted.cloned().map_or(Step::SayNothing, Step::Enforce);
     };
-    let Some(wanted) = wanted else { return Step::Rest(None) };
-    let pause = match last.state {
-        EnforcementState::Failed => doubled(RETRY, last.n_failures, repair),
+    let pause = match (last.state, last.is_kept) {
+        // Doubt does not make a failure less likely, but nobody should go without a firewall for long.
+        (EnforcementState::Failed, is_kept) => {
+            doubled(RETRY, last.n_failures, if is_kept { repair.min(MAX_PEACE) } else { repair })
+        }
         // Nothing was changed, so nothing can have been changed back.
-        _ if !last.is_kept => return Step::Rest(None),
-        _ if is_doubted && last.n_repairs == 0 => Duration::ZERO,
-        _ if is_doubted => doubled(PEACE, last.n_repairs, MAX_PEACE).min(repair),
-        EnforcementState::Applied
-        | EnforcementState::Repaired
-        | EnforcementState::Observed
-        | EnforcementState::Nothing
-        | EnforcementState::Unavailable => repair,
+        (_, false) => return Step::Rest(None),
+        (_, true) if is_doubted => doubled(PEACE, last.n_repairs, MAX_PEACE).min(repair),
+        (_, true) => repair,
     };
-    if since >= pause { Step::Enforce(wanted.clone()) } else { Step::Rest(Some(pause - since)) }
+    if since < pause {
+        return Step::Rest(Some(pause - since));
+    }
+    wanted.cloned().map_or(Step::SayNothing, Step::Enforce)
 }
 
 /// The first time once, the second time twice, the third time four times as long, up to `most`.
@@ -102,6 +102,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_while_there_is_nothing_to_enforce_is_repaired_too() {
+        let standing = Last { is_kept: true, ..last(None, EnforcementState::Nothing, 0) };
+        let plan = |about| plan(None, Some(&standing), about, REPAIR);
+        assert_eq!(plan((seconds(10), false)), Step::Rest(Some(seconds(290))));
+        assert_eq!(plan((seconds(10), true)), Step::SayNothing);
+        assert_eq!(plan((seconds(300), false)), Step::SayNothing);
+    }
+
+    #[test]
+    fn a_firewall_that_failed_is_tried_at_least_every_minute() {
+        let failed = Last { is_kept: true, ..last(Some(1), EnforcementState::Failed, 9) };
+        assert_eq!(
+            plan(Some(&1), Some(&failed), (Duration::ZERO, false), REPAIR),
+            Step::Rest(Some(MAX_PEACE))
+        );
+    }
+
+    #[test]
     fn what_was_applied_is_repaired_now_and_then() {
         let applied = last(Some(1), EnforcementState::Applied, 0);
         let plan = |since| plan(Some(&1), Some(&applied), (since, false), REPAIR);
@@ -134,12 +152,18 @@ mod tests {
                 let touched = Last { n_repairs, ..last(Some(1), EnforcementState::Applied, 0) };
                 match plan(Some(&1), Some(&touched), (Duration::ZERO, true), REPAIR) {
                     Step::Rest(Some(pause)) => pause.as_millis(),
-                    Step::Enforce(1) => 0,
                     other @ (Step::Enforce(_) | Step::SayNothing | Step::Rest(None)) => panic!("{other:?}"),
                 }
             })
             .collect();
-        assert_eq!(pauses, [0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!(pauses, [500, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        let touched = last(Some(1), EnforcementState::Applied, 0);
+        let step = plan(Some(&1), Some(&touched), (seconds(1), true), REPAIR);
+        assert_eq!(
+            step,
+            Step::Enforce(1),
+            "the first time is repaired at once, for it is long after the last look"
+        );
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub struct EnforceTask {
     repair_interval: Duration,
     inputs: Inputs,
     status: watch::Sender<Option<EnforcementStatus>>,
-    hits: watch::Sender<Option<FirewallHits>>,
+    hits: watch::Sender<Vec<FirewallHits>>,
     last: Option<Last<Wanted>>,
     ended_at: Instant,
     /// Until when a verdict under the first assignment is waited for.
@@ -95,14 +95,15 @@ pub struct EnforceTask {
 pub struct Outputs {
     /// What became of the last try; `None` before the first.
     pub status: watch::Receiver<Option<EnforcementStatus>>,
-    /// What the firewall has counted; `None` where there is none, or nothing is in force.
-    pub hits: watch::Receiver<Option<FirewallHits>>,
+    /// What the firewall has counted under each policy of the assignment, that of the one in force first; none where there is
+    /// no firewall, or nothing is in force.
+    pub hits: watch::Receiver<Vec<FirewallHits>>,
 }
 
 /// Opens the channels of the loop.
 pub fn channel(backend: Backend, config: &Config, inputs: Inputs) -> (Outputs, EnforceTask) {
     let (status_tx, status_rx) = watch::channel(None);
-    let (hits_tx, hits_rx) = watch::channel(None);
+    let (hits_tx, hits_rx) = watch::channel(Vec::new());
     let task = EnforceTask {
         backend,
         repair_interval: config.repair_interval,
@@ -165,6 +166,7 @@ impl EnforceTask {
         match step {
             Step::Enforce(wanted) => self.enforce(wanted).await,
             Step::SayNothing => {
+                self.is_doubted = false;
                 let attempted = self.backend.nothing().await;
                 self.publish(None, location, attempted);
                 Ok(None)
@@ -263,12 +265,14 @@ impl EnforceTask {
             n_repairs: if is_repair { n_repairs + 1 } else { 0 },
         });
         self.ended_at = Instant::now();
-        let counted = self.backend.firewall().and_then(Enforcer::hits);
+        let counted = self.backend.firewall().map(Enforcer::hits).unwrap_or_default();
         self.hits.send_if_modified(|known| {
-            let what = |hits: &FirewallHits| (hits.held, hits.in_force.clone(), hits.hits.clone());
-            let is_news = known.as_ref().map(what) != counted.map(what);
+            let is_same = |(one, other): (&FirewallHits, &FirewallHits)| {
+                (one.held, &one.in_force, &one.hits) == (other.held, &other.in_force, &other.hits)
+            };
+            let is_news = known.len() != counted.len() || !known.iter().zip(&counted).all(is_same);
             if is_news {
-                *known = counted.cloned();
+                *known = counted;
             }
             is_news
         });

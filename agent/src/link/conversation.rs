@@ -6,6 +6,7 @@
 
 mod way;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use landmark_proto::ids::{EvaluationId, PushId, Sequence};
@@ -27,6 +28,9 @@ const NOTHING_COMMITTED: Duration = Duration::from_secs(10);
 
 /// Before a record of evidence is sent again that the server did not acknowledge: it had no room, or enough of them.
 const EVIDENCE_AGAIN: Duration = Duration::from_secs(60);
+
+/// Between two reports of what the firewall has counted: the server takes six a minute.
+const BETWEEN_HITS: Duration = Duration::from_secs(11);
 
 /// What an incoming message asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +80,9 @@ pub struct Conversation {
     enforcement: Option<EnforcementStatus>,
     answer: Option<AssignmentResult>,
     sweep: Option<SweepReport>,
-    hits: Option<FirewallHits>,
+    /// What the firewall has counted, by policy, and from when on it may be told.
+    hits: VecDeque<FirewallHits>,
+    hits_from: Instant,
     goodbye: Option<String>,
     /// The push that is on the disk, but not in effect yet.
     applying: Option<(PushId, Held)>,
@@ -106,7 +112,8 @@ impl Conversation {
             enforcement: None,
             answer: None,
             sweep: None,
-            hits: None,
+            hits: VecDeque::new(),
+            hits_from: now,
             goodbye: None,
             applying: None,
             next_report,
@@ -207,7 +214,10 @@ impl Conversation {
 
     /// The firewall has counted.
     pub fn counted(&mut self, hits: FirewallHits) {
-        self.hits = Some(hits).filter(|_| self.wants_hits);
+        if self.wants_hits {
+            self.hits.retain(|older| older.in_force != hits.in_force);
+            self.hits.push_back(hits);
+        }
     }
 
     /// The network changed: the way to the server is tested at once.
@@ -237,7 +247,8 @@ impl Conversation {
             self.heartbeat(now, share)
         } else if let Some(report) = self.sweep.take() {
             AgentMessage::SweepReport(report)
-        } else if let Some(hits) = self.hits.take() {
+        } else if let Some(hits) = self.hits.pop_front_if(|_| self.hits_from <= now) {
+            self.hits_from = now + BETWEEN_HITS;
             AgentMessage::FirewallHits(hits)
         } else if self.evidence_from(now).is_some_and(|from| from <= now) {
             return Some(Say::Evidence);
@@ -252,7 +263,8 @@ impl Conversation {
         let reports = self.may_report(reports_until).then_some(self.reports_from);
         let overdue = self.unanswered_since.map(|since| since + HEARTBEAT_LIMIT);
         let evidence = self.evidence_in_flight.and_then(|(_, since)| self.evidence_from(since));
-        let others = [reports, overdue, evidence, self.way.wake_at()];
+        let hits = (!self.hits.is_empty()).then_some(self.hits_from);
+        let others = [reports, overdue, evidence, hits, self.way.wake_at()];
         others.into_iter().flatten().fold(self.heartbeat_at, Instant::min)
     }
 

@@ -68,7 +68,7 @@ pub struct Parties {
     /// Tries all reference servers, and says what became of it.
     pub sweeps: SweepHandle,
     /// What the firewall has counted.
-    pub hits: watch::Receiver<Option<FirewallHits>>,
+    pub hits: watch::Receiver<Vec<FirewallHits>>,
 }
 
 /// What a session tells the agent.
@@ -124,7 +124,7 @@ struct Session {
     /// The last one that this session told; what earlier ones told is told once more, for the server may have forgotten it.
     told_sweep: Option<Arc<Swept>>,
     /// The last counts that this session told.
-    told_hits: Option<FirewallHits>,
+    told_hits: Vec<FirewallHits>,
     /// The network as it was when the link was known to stand.
     noticed: Changes,
     inbound: Streaming<wire::ServerMessage>,

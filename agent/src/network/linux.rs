@@ -21,14 +21,16 @@ use tokio::task::spawn_blocking;
 use tracing::debug;
 
 use super::NetworkError;
+use crate::platform;
 
 pub(super) use self::confirm::confirm;
 pub(super) use self::task::run;
 
-/// What glibc resolves by, and, for a machine whose resolv.conf only names systemd-resolved on loopback, what that one goes
-/// by.
-pub(super) const RESOLVER_FILES: [&str; 4] =
-    ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/run/systemd/resolve/resolv.conf"];
+/// What glibc resolves by, and, for a machine whose resolv.conf only names a resolver on loopback, what that one goes by.
+pub(super) const RESOLVER_FILES: [&str; 6] = {
+    let [resolved, network_manager, dnsmasq] = platform::UPLINKS_RESOLV_CONF;
+    [platform::RESOLV_CONF, platform::HOSTS, "/etc/nsswitch.conf", resolved, network_manager, dnsmasq]
+};
 
 pub(super) async fn default_routes() -> Result<Vec<DefaultRoute>, NetworkError> {
     ask("read the default routes", routes::default_routes).await

@@ -184,6 +184,7 @@ fn only(hits: &mut FleetHits, policy: &str) -> Result<(), AdminError> {
     match hits.policies.iter().position(|hits| hits.policy.as_str() == policy) {
         Some(place) => {
             hits.policies = vec![hits.policies.swap_remove(place)];
+            hits.n_agents = hits.policies.iter().map(|hits| hits.n_agents).sum();
             Ok(())
         }
         None => {
@@ -199,12 +200,12 @@ fn only(hits: &mut FleetHits, policy: &str) -> Result<(), AdminError> {
 }
 
 fn hits_to_wire(hits: &FleetHits, n_enrolled: usize) -> wire::ListFirewallHitsResponse {
-    let FleetHits { held, policies } = hits;
+    let FleetHits { held, n_agents, policies } = hits;
     let oldest = policies.iter().filter_map(|hits| hits.oldest_report_at).min();
     let newest = policies.iter().filter_map(|hits| hits.newest_report_at).max();
     wire::ListFirewallHitsResponse {
         revision: held.map_or(0, |held| held.revision.get()),
-        n_agents: count(policies.iter().map(|hits| hits.n_agents).sum()),
+        n_agents: count(*n_agents),
         n_enrolled: count(n_enrolled),
         hits: policies.iter().flat_map(rules_to_wire).collect(),
         oldest_report_at: oldest.map(timestamp_to_wire),
@@ -262,7 +263,11 @@ mod tests {
 
     fn both() -> FleetHits {
         let outside = policy("Outside", 3, 7, vec![rule(Some("Scan"), 5), rule(None, 6)]);
-        FleetHits { held: None, policies: vec![outside, policy("Inside", 1, 9, vec![rule(None, 1)])] }
+        FleetHits {
+            held: None,
+            n_agents: 4,
+            policies: vec![outside, policy("Inside", 1, 9, vec![rule(None, 1)])],
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! Brings the rules of a policy about: reads what stands, plans, writes in one transaction, reads back. What stands there
-//! that this process did not write is replaced, and told if it had written it once: somebody else has changed it.
+//! Brings the rules of a policy about. What stands there that this process did not write is replaced, and told if it had
+//! written it once: somebody else has changed it.
 //!
 //! Flows that were there before a policy are judged by it too: connection tracking lets what is established pass, so that
 //! flows which the policy forbids are marked in it, and dropped by their mark.
+
+mod reconcile;
+mod tallies;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,169 +16,170 @@ use std::time::Instant;
 use landmark_daemon::error::Chain;
 use landmark_proto::firewall::{Mode, Policy};
 use landmark_proto::message::{EnforcementState, FirewallHits};
-use thiserror::Error;
-use tokio::task::{JoinError, spawn_blocking};
-use tracing::{debug, info};
+use tokio::task::spawn_blocking;
+use tracing::info;
 
-use super::flows::treat;
-use super::hits::{Hits, Subject};
-use super::plan::{Line, Plan, plan};
+use self::reconcile::{Done, EnforcerError, reconcile};
+use self::tallies::Tallies;
+use super::flows::{Treatment, treat};
+use super::ground::Ground;
+use super::hits::Subject;
 use super::render::{self, Rendered, render};
-use super::ruleset::{Present, Ruleset};
-use super::{ground::Ground, system};
+use super::ruleset::{Action, Present, Ruleset, Verdict};
+use super::system;
 use crate::enforce::Wanted;
 use crate::enforce::backend::Attempted;
-use crate::netfilter::table::CommitError;
 use crate::policy::Chosen;
+
+/// What is said where rules stand that no assignment asks for.
+const LEFT: &str = "no assignment is held, and the rules of an earlier one still stand: they are kept until one comes, or until \
+                    the agent is stopped and they are taken away (landmark-agent enforce clear)";
 
 /// The firewall's state: what this process has written last, and what was counted.
 #[derive(Debug, Default)]
 pub struct Enforcer {
     written: Option<Written>,
-    /// Whether the flows that were there before what stands were judged by it. An earlier process may have been killed
-    /// between the two.
-    are_flows_judged: bool,
-    hits: Hits,
-    counting_since: Option<Instant>,
-    report: Option<FirewallHits>,
+    /// By whom the flows that were there before were judged. An earlier process may have been killed before it had done so.
+    judged_by: Option<Arc<Chosen>>,
+    tallies: Tallies,
 }
 
 /// What this process has written.
 #[derive(Debug)]
 struct Written {
-    rendered: Arc<Rendered>,
+    ruleset: Arc<Ruleset>,
     said: Attempted,
 }
 
-/// Why rules are not in force.
-#[derive(Debug, Error)]
-enum EnforcerError {
-    /// The table cannot be read.
-    #[error("cannot read the firewall's rules")]
-    Read(#[source] io::Error),
-    /// The kernel refuses what was to be written; what stood before stands.
-    #[error("cannot write the firewall's rules, those from before still stand")]
-    Write(#[source] CommitError),
-    /// Something else stands there right after it was written.
-    #[error("the firewall's rules were changed by somebody else while they were written")]
-    Other,
-    /// Writing panicked.
-    #[error("writing the firewall's rules failed")]
-    Panicked(#[source] JoinError),
-}
-
-/// What one go found and did.
-struct Done {
-    before: Present,
-    after: Present,
-    is_changed: bool,
-    /// What differed from what was wanted, for people.
-    difference: Option<String>,
-}
-
 impl Enforcer {
-    /// What was counted under the policy in force, as it was seen last.
-    pub fn hits(&self) -> Option<&FirewallHits> {
-        self.report.as_ref()
+    /// What was counted under the policies of the assignment, that of the one in force first, as it was seen last.
+    pub fn hits(&self) -> Vec<FirewallHits> {
+        self.tallies.reports(Instant::now())
     }
 
     /// Brings the policy about, or finds that it is so already. `own`: the machine's addresses, by which the direction of a
     /// flow that was there before is told.
     pub async fn enforce(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Attempted {
         let Some(chosen) = wanted.desired.firewall.clone() else {
-            return self.stand_by("no firewall profile is for this machine").await;
+            return self.open("no firewall profile is for this machine").await;
         };
-        let rendered = Arc::new(render(&chosen.policy, &wanted.ground));
-        let done = match reconcile(Arc::clone(&rendered)).await {
+        let rendered = render(&chosen.policy, &wanted.ground);
+        let ruleset = Arc::new(rendered.ruleset.clone());
+        let done = match self.reconcile(&ruleset).await {
             Ok(done) => done,
-            Err(error) => {
-                // It may have been written all the same.
-                self.are_flows_judged = false;
-                return self.failed(&error);
-            }
+            Err(error) => return self.failed(&error),
         };
-        let attempted = self.judged(&chosen, &rendered, &done);
+        let attempted = self.attempted(usual(&chosen.policy), &ruleset, &done);
         self.account(wanted, &chosen, &rendered, &done);
-        if let Some(written) = &mut self.written {
-            written.said = Attempted { is_repair: false, ..attempted.clone() };
-        }
-        self.are_flows_judged &= !done.is_changed;
-        if !self.are_flows_judged {
-            if let Err(error) = judge_flows(chosen, Arc::clone(&wanted.ground), own.to_vec()).await {
-                let reason = format!("connections from before were not judged: {}", Chain(&error));
-                return self.said(Attempted::kept(EnforcementState::Failed, reason));
-            }
-            self.are_flows_judged = true;
+        self.written = Some(Written { ruleset, said: attempted.clone() });
+        if let Err(error) = self.judge(&chosen, wanted, own, (&done, attempted.is_repair)).await {
+            let reason = format!("connections from before were not judged: {}", Chain(&error));
+            return Attempted::kept(EnforcementState::Failed, reason);
         }
         attempted
     }
 
+    /// As long as no assignment is held. Rules of an earlier one stay: an agent that has lost what it held loosens nothing.
+    pub async fn stand_by(&mut self, reason: &'static str) -> Attempted {
+        let is_first = self.written.is_none();
+        let present = if is_first { spawn_blocking(system::read).await.ok() } else { None };
+        match present {
+            Some(Ok(Present::Ruleset(ruleset, _))) if can_drop(&ruleset) => {
+                Attempted::kept(EnforcementState::Failed, LEFT)
+            }
+            Some(_) | None => self.open(reason).await,
+        }
+    }
+
     /// Lets everything pass, and makes the kernel follow connections: one that it has not seen begin would hang under a
     /// policy that comes later.
-    pub async fn stand_by(&mut self, reason: &'static str) -> Attempted {
-        let rendered = Arc::new(Rendered { ruleset: render::base(), counters: Vec::new() });
-        match reconcile(rendered).await {
-            Ok(_) => {
-                self.written = None;
-                self.report = None;
-                Attempted::kept(EnforcementState::Nothing, reason)
+    async fn open(&mut self, reason: &'static str) -> Attempted {
+        let ruleset = Arc::new(render::base());
+        self.tallies = Tallies::default();
+        self.judged_by = None;
+        match self.reconcile(&ruleset).await {
+            Ok(done) => {
+                let usual = Attempted::kept(EnforcementState::Nothing, reason);
+                let is_repair = self.is_repair(&ruleset, &done);
+                self.written = Some(Written { ruleset, said: usual.clone() });
+                Attempted { is_repair, ..usual }
             }
             Err(error) => self.failed(&error),
         }
     }
 
-    fn failed(&mut self, error: &EnforcerError) -> Attempted {
-        self.said(Attempted::kept(EnforcementState::Failed, Chain(error).to_string()))
+    async fn reconcile(&self, ruleset: &Arc<Ruleset>) -> Result<Done, EnforcerError> {
+        reconcile(Arc::clone(ruleset), self.is_written(ruleset)).await
     }
 
-    fn said(&mut self, attempted: Attempted) -> Attempted {
-        if let Some(written) = &mut self.written {
-            written.said = attempted.clone();
-        }
-        attempted
+    fn is_written(&self, ruleset: &Ruleset) -> bool {
+        self.written.as_ref().is_some_and(|written| *written.ruleset == *ruleset)
+    }
+
+    fn is_repair(&self, ruleset: &Ruleset, done: &Done) -> bool {
+        done.is_changed && self.is_written(ruleset)
+    }
+
+    /// Nobody knows what stands now, nor whether flows were judged by it.
+    fn failed(&mut self, error: &EnforcerError) -> Attempted {
+        self.written = None;
+        self.judged_by = None;
+        Attempted::kept(EnforcementState::Failed, Chain(error).to_string())
     }
 
     /// What to say of it.
-    fn judged(&self, chosen: &Chosen, rendered: &Rendered, done: &Done) -> Attempted {
-        let before = self.written.as_ref().filter(|written| written.rendered.ruleset == rendered.ruleset);
-        let usual = usual(&chosen.policy);
-        match (before, &done.difference) {
-            (Some(_), Some(difference)) if done.is_changed => {
-                let reason = format!("somebody else had changed the rules: {difference}");
-                Attempted { is_repair: true, ..Attempted::kept(EnforcementState::Repaired, reason) }
+    fn attempted(&self, usual: Attempted, ruleset: &Ruleset, done: &Done) -> Attempted {
+        if self.is_repair(ruleset, done) {
+            let difference = done.difference.as_deref().unwrap_or_default();
+            let reason = format!("somebody else had changed the rules: {difference}");
+            return Attempted { is_repair: true, ..Attempted::kept(EnforcementState::Repaired, reason) };
+        }
+        match &self.written {
+            Some(Written { ruleset: written, said })
+                if **written == *ruleset && said.state == EnforcementState::Repaired =>
+            {
+                Attempted { is_repair: false, ..said.clone() }
             }
-            (Some(written), _) if written.said.state == EnforcementState::Repaired => written.said.clone(),
-            (Some(_) | None, _) => usual,
+            Some(_) | None => usual,
         }
     }
 
-    /// Adds up what was counted, and tells it.
-    fn account(&mut self, wanted: &Wanted, chosen: &Chosen, rendered: &Arc<Rendered>, done: &Done) {
+    /// Adds up what was counted.
+    fn account(&mut self, wanted: &Wanted, chosen: &Chosen, rendered: &Rendered, done: &Done) {
         if let (Some(written), Present::Ruleset(ruleset, counts)) = (&self.written, &done.before)
-            && *ruleset == written.rendered.ruleset
+            && *ruleset == *written.ruleset
         {
-            self.hits.read(counts);
+            self.tallies.read(counts);
         }
         let subject = Subject { held: wanted.desired.held, in_force: chosen.names() };
-        let is_other = self.hits.subject() != Some(&subject);
+        let is_other = self.tallies.subject() != Some(&subject);
         if done.is_changed || is_other || self.written.is_none() {
             let counts = match &done.after {
                 Present::Ruleset(_, counts) if !done.is_changed => counts.as_slice(),
                 Present::Ruleset(..) | Present::Nothing | Present::Strange(_) => &[],
             };
-            if self.hits.stands(subject.clone(), &chosen.policy, rendered, counts) {
-                self.counting_since = Some(Instant::now());
-            }
+            self.tallies.stands(subject, (&chosen.policy, rendered), counts, Instant::now());
         }
-        let Subject { held, in_force } = subject;
-        self.report = Some(FirewallHits {
-            held,
-            in_force,
-            is_observing: chosen.policy.mode == Mode::Observe,
-            counted_for: self.counting_since.map(|since| since.elapsed()).unwrap_or_default(),
-            hits: self.hits.report(),
-        });
-        self.written = Some(Written { rendered: Arc::clone(rendered), said: usual(&chosen.policy) });
+    }
+
+    /// Judges the flows that were there before. Under a policy by which they were judged already, names may have other
+    /// addresses: what goes on to an earlier one is not cut for it. In the time before a repair anything may have begun.
+    async fn judge(
+        &mut self,
+        chosen: &Arc<Chosen>,
+        wanted: &Wanted,
+        own: &[IpAddr],
+        (done, is_repair): (&Done, bool),
+    ) -> io::Result<()> {
+        let is_new = self.judged_by.as_ref() != Some(chosen);
+        if !is_new && !done.is_changed {
+            return Ok(());
+        }
+        let may_cut = is_new || is_repair;
+        self.judged_by = None;
+        judge_flows(Arc::clone(chosen), Arc::clone(&wanted.ground), own.to_vec(), may_cut).await?;
+        self.judged_by = Some(Arc::clone(chosen));
+        Ok(())
     }
 }
 
@@ -193,57 +197,28 @@ fn usual(policy: &Policy) -> Attempted {
     }
 }
 
-/// Reads, plans, writes, reads back; where it may block.
-async fn reconcile(rendered: Arc<Rendered>) -> Result<Done, EnforcerError> {
-    spawn_blocking(move || reconcile_here(&rendered.ruleset)).await.map_err(EnforcerError::Panicked)?
-}
-
-fn reconcile_here(wanted: &Ruleset) -> Result<Done, EnforcerError> {
-    let before = system::read().map_err(EnforcerError::Read)?;
-    let plan = plan(&before, Some(wanted));
-    if let Plan::Unchanged = plan {
-        let after = before.clone();
-        return Ok(Done { before, after, is_changed: false, difference: None });
-    }
-    let difference = summary(&before, &plan.difference());
-    system::commit(&plan.commands()).map_err(EnforcerError::Write)?;
-    let after = system::read().map_err(EnforcerError::Read)?;
-    if !super::plan::plan(&after, Some(wanted)).is_empty() {
-        debug!(?after, "read back");
-        return Err(EnforcerError::Other);
-    }
-    Ok(Done { before, after, is_changed: true, difference: Some(difference) })
-}
-
-/// What is different from what shall stand: the first lines of it.
-fn summary(present: &Present, lines: &[Line]) -> String {
-    match present {
-        Present::Nothing => return "the whole table was gone".to_owned(),
-        Present::Strange(what) => return format!("there was something that is not ours: {what}"),
-        Present::Ruleset(..) => {}
-    }
-    let (mut missing, mut strange) = (Vec::new(), Vec::new());
-    for line in lines {
-        match line {
-            Line::Kept(_) => {}
-            Line::Added(text) => missing.push(text.trim()),
-            Line::Removed(text) => strange.push(text.trim()),
-        }
-    }
-    let told = |what: &str, lines: &[&str]| match lines {
-        [] => None,
-        [only] => Some(format!("{what}: {only}")),
-        [first, rest @ ..] => Some(format!("{what}: {first}, and {} more lines", rest.len())),
-    };
-    let both = [told("there was no", &missing), told("there was", &strange)];
-    both.into_iter().flatten().collect::<Vec<_>>().join("; ")
+/// Whether any packet could be dropped by it.
+fn can_drop(ruleset: &Ruleset) -> bool {
+    ruleset.chains.iter().any(|chain| {
+        chain.base.is_some_and(|base| base.policy == Verdict::Drop)
+            || chain.rules.iter().any(|rule| rule.action == Action::Verdict(Verdict::Drop))
+    })
 }
 
 /// Judges the flows that were there before by the policy that came.
-async fn judge_flows(chosen: Arc<Chosen>, ground: Arc<Ground>, own: Vec<IpAddr>) -> io::Result<()> {
+async fn judge_flows(
+    chosen: Arc<Chosen>,
+    ground: Arc<Ground>,
+    own: Vec<IpAddr>,
+    may_cut: bool,
+) -> io::Result<()> {
     spawn_blocking(move || {
         let own: BTreeSet<IpAddr> = own.into_iter().collect();
-        let (n_cut, n_restored) = system::treat_flows(|flow| treat(&chosen.policy, &ground, &own, flow))?;
+        let (n_cut, n_restored) =
+            system::treat_flows(|flow| match treat(&chosen.policy, &ground, &own, flow) {
+                Treatment::Cut if !may_cut => Treatment::Leave,
+                treatment @ (Treatment::Leave | Treatment::Cut | Treatment::Restore) => treatment,
+            })?;
         if n_cut + n_restored > 0 {
             info!(n_cut, n_restored, policy = %chosen.policy.name, "connections from before were judged");
         }

@@ -25,6 +25,8 @@ use crate::network::Changes;
 /// Names that are looked up, at most: the first ones of a policy. A policy can have many more; a machine that asks for
 /// them every few minutes would be a burden to its name servers.
 pub const MAX_NAMES: usize = 256;
+/// Names whose addresses are known, at most: those of the policy inside and of the one outside.
+const MAX_KNOWN: usize = 2 * MAX_NAMES;
 /// How long what was found is used: the usual life of a record in a company's DNS.
 const REFRESH: Duration = Duration::from_secs(300);
 /// After a change of the network, for what else belongs to it.
@@ -126,7 +128,15 @@ impl NamesTask {
             let is_idle = wanted.is_empty();
             if !is_idle {
                 let known = self.found.borrow().clone();
-                let found = look_up(&self.resolver, wanted, known).await;
+                let found = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Err(NamesTaskError::Stopped),
+                    changed = self.wanted.changed() => {
+                        changed.map_err(|_| NamesTaskError::Closed)?;
+                        continue;
+                    }
+                    found = look_up(&self.resolver, wanted, known) => found,
+                };
                 self.found_now(found).await;
             }
             tokio::select! {
@@ -161,7 +171,8 @@ impl NamesTask {
     }
 }
 
-/// What is known once all were looked up; of those that nobody could tell of what was known before.
+/// What is known once all were looked up; of those that nobody could tell of, and of those that are not wanted now but may be
+/// again when the machine is elsewhere, what was known before.
 pub(crate) async fn look_up(
     resolver: &Resolver,
     wanted: BTreeSet<Name>,
@@ -183,6 +194,11 @@ pub(crate) async fn look_up(
                     found.insert(name, addresses);
                 }
             }
+        }
+    }
+    for (name, addresses) in known {
+        if found.len() < MAX_KNOWN {
+            found.entry(name).or_insert(addresses);
         }
     }
     found

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use landmark_proto::firewall::ruling::Transport;
 
 pub(super) const ICMP: u8 = 1;
+pub(super) const IGMP: u8 = 2;
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 pub(super) const ICMPV6: u8 = 58;

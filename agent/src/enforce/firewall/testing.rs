@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::evaluate::{Packet, State};
-use super::ground::Ground;
+use super::ground::{Ground, Resolvers};
 use super::protocol::{ICMP, ICMPV6, TCP, UDP, transport};
 use super::ruleset::Hook;
 
@@ -111,12 +111,14 @@ fn addresses(n: usize) -> impl Strategy<Value = Vec<IpAddr>> {
 prop_compose! {
     pub(crate) fn ground()(
         resolvers in addresses(4),
+        any_resolver in any::<bool>(),
         names in btree_map(select(NAMES.to_vec()), addresses(4), 0..3),
     ) -> Ground {
         let name = |text: &str| match text.parse().unwrap() {
             Remote::Name(name) => name,
             Remote::Addresses(_) => unreachable!("a name"),
         };
+        let resolvers = if any_resolver { Resolvers::Any } else { Resolvers::These(resolvers) };
         Ground { resolvers, names: names.into_iter().map(|(text, found)| (name(text), found)).collect() }
     }
 }
@@ -192,7 +194,11 @@ fn interesting_addresses(policy: &Policy, ground: &Ground) -> Vec<IpAddr> {
         Remote::Addresses(range) => vec![range.first(), range.last()],
         Remote::Name(_) => Vec::new(),
     });
-    let known = ground.names.values().flatten().chain(&ground.resolvers).copied();
+    let resolvers = match &ground.resolvers {
+        Resolvers::These(these) => these.as_slice(),
+        Resolvers::Any => &[],
+    };
+    let known = ground.names.values().flatten().chain(resolvers).copied();
     let others = ["10.0.0.7", "198.51.100.7", "fe80::7", "2001:db8::7"].map(|text| text.parse().unwrap());
     let all: Vec<IpAddr> = ends.chain(known).chain(others).collect();
     all.into_iter().flat_map(|address| [-1, 0, 1].map(|by| shifted(address, by))).flatten().collect()

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use landmark_proto::firewall::remote::AddressRange;
 
-use super::protocol::{ICMP, ICMPV6, TCP, UDP};
+use super::protocol::{ICMP, ICMPV6, IGMP, TCP, UDP};
 use super::ruleset::{
     Action, Chain, Elements, Family, Hook, Rule, Ruleset, Set, Side, States, TABLE, Test, Verdict,
 };
@@ -173,6 +173,7 @@ fn states_word(states: States) -> String {
 fn protocol_word(number: u8) -> String {
     match number {
         ICMP => "icmp".to_owned(),
+        IGMP => "igmp".to_owned(),
         TCP => "tcp".to_owned(),
         UDP => "udp".to_owned(),
         ICMPV6 => "ipv6-icmp".to_owned(),

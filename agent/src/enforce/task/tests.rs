@@ -51,7 +51,7 @@ struct Feeds {
     _touched: watch::Sender<u64>,
     _changes: watch::Sender<Changes>,
     _names: names::NamesTask,
-    _hits: watch::Receiver<Option<FirewallHits>>,
+    _hits: watch::Receiver<Vec<FirewallHits>>,
 }
 
 impl Setup {

@@ -94,7 +94,7 @@ pub(super) async fn begin(
         wanted: parties.location.evidence().wanted(),
         swept: parties.sweeps.last(),
         told_sweep: None,
-        told_hits: None,
+        told_hits: Vec::new(),
         noticed,
         parties,
         inbound,

@@ -45,12 +45,10 @@ impl Session {
         self.wanted.mark_unchanged();
         self.conversation.has_evidence(self.parties.location.evidence().has_unseen());
         let hits = self.parties.hits.borrow_and_update().clone();
-        if hits != self.told_hits {
-            self.told_hits.clone_from(&hits);
-            if let Some(hits) = hits {
-                self.conversation.counted(hits);
-            }
+        for news in hits.iter().filter(|news| !self.told_hits.contains(news)) {
+            self.conversation.counted(news.clone());
         }
+        self.told_hits = hits;
         let swept = self.swept.borrow_and_update().clone();
         if swept != self.told_sweep {
             self.told_sweep.clone_from(&swept);

@@ -15,11 +15,13 @@ use super::{Counter, Report, Rule, Snapshot};
 pub struct FleetHits {
     /// The assignment whose rules they are; `None` before the first.
     pub held: Option<Held>,
+    /// Agents that have reported, under whatever policies.
+    pub n_agents: usize,
     /// All of its policies, in their order.
     pub policies: Vec<PolicyHits>,
 }
 
-/// One policy. An agent has one at a time, and is counted with that of its latest report.
+/// One policy. An agent has one at a time, and tells what it has counted under the one before, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyHits {
     /// Which.
@@ -72,7 +74,7 @@ impl Snapshot {
             }
         }
         let policies = policies.iter().zip(sums).map(|(policy, sums)| sums.named(policy)).collect();
-        FleetHits { held: Some(present.held()), policies }
+        FleetHits { held: Some(present.held()), n_agents: self.n_agents, policies }
     }
 }
 

@@ -131,13 +131,21 @@ fn all_reports_are_added_up_in_the_order_of_the_settings() {
 }
 
 #[test]
-fn the_latest_report_of_an_agent_stands_for_it_whatever_its_policy_was() {
+fn the_latest_report_of_an_agent_of_each_policy_stands_for_it() {
     let held = PUBLISHED[0].held();
     let mut hits = Hits::new(Some(PUBLISHED[0].clone()));
     let blocked = |policy, n| report(held, policy, vec![hit("", Flow::Inbound, Action::Block, n)]);
     take(&mut hits, 1, &blocked("Outside", 5), at(1)).unwrap();
     take(&mut hits, 1, &blocked("Inside", 2), at(2)).unwrap();
-    assert_eq!(told(&hits), ["Inside, the level, Inbound: block: 1 agents, 2 packets, 200 bytes"]);
+    take(&mut hits, 1, &blocked("Outside", 6), at(3)).unwrap();
+    assert_eq!(
+        told(&hits),
+        [
+            "Outside, the level, Inbound: block: 1 agents, 6 packets, 600 bytes",
+            "Inside, the level, Inbound: block: 1 agents, 2 packets, 200 bytes",
+        ]
+    );
+    assert_eq!(hits.snapshot().sums().n_agents, 1);
     hits.forget(agent(1));
     assert_eq!(told(&hits), Vec::<String>::new());
 }

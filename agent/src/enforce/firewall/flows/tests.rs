@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::enforce::firewall::evaluate::{Packet, State, evaluate};
+use crate::enforce::firewall::ground::Resolvers;
 use crate::enforce::firewall::protocol::{TCP, UDP};
 use crate::enforce::firewall::render::render;
 use crate::enforce::firewall::ruleset::Verdict;
@@ -140,7 +141,7 @@ fn flows_that_are_local_or_forwarded_are_left_whatever_their_mark() {
 #[test]
 fn what_always_passes_is_never_cut() {
     let policy = policy_of(Level::High, Mode::Enforce, Vec::new());
-    let ground = Ground { resolvers: vec![address("192.0.2.53")], ..Ground::default() };
+    let ground = Ground { resolvers: Resolvers::These(vec![address("192.0.2.53")]), ..Ground::default() };
     let treated = |original| treat(&policy, &ground, &own(), &flow(original));
     for (original, expected) in [
         (tuple(UDP, ("192.0.2.7", 40_000), ("192.0.2.53", 53)), Treatment::Leave),

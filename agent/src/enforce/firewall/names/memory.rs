@@ -10,11 +10,11 @@ use landmark_proto::host::{Host, Name};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use super::MAX_NAMES;
+use super::MAX_KNOWN;
 
 const FILE: &str = "firewall-names.json";
 const VERSION: u32 = 1;
-/// The most that is written is 256 names of 253 characters with 32 addresses each.
+/// The most that is written is 512 names of 253 characters with 32 addresses each.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Where it lies.
@@ -48,7 +48,7 @@ impl Memory {
             Ok(Host::Name(name)) => Some((name, canonical(addresses))),
             Ok(Host::V4(_) | Host::V6(..)) | Err(_) => None,
         });
-        names.take(MAX_NAMES).collect()
+        names.take(MAX_KNOWN).collect()
     }
 
     /// Replaces what it holds. Blocks on the disk.

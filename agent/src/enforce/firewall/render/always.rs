@@ -10,11 +10,13 @@ use landmark_proto::firewall::remote::AddressRange;
 use landmark_proto::firewall::ruling::Flow;
 
 use super::sets::{Addresses, Sets};
-use crate::enforce::firewall::ground::Ground;
-use crate::enforce::firewall::protocol::{ICMPV6, TCP, UDP};
+use crate::enforce::firewall::ground::{Ground, Resolvers};
+use crate::enforce::firewall::protocol::{ICMPV6, IGMP, TCP, UDP};
 use crate::enforce::firewall::ruleset::{Action, Family, Rule, Side, Test, Verdict};
 
 const DNS: u16 = 53;
+/// RFC 7858.
+const DNS_OVER_TLS: u16 = 853;
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
 const DHCPV6_CLIENT: u16 = 546;
@@ -50,9 +52,12 @@ pub(in crate::enforce::firewall) fn passes(first: &First, ground: &Ground) -> bo
     let is_outbound = flow == Flow::Outbound;
     let ports = (source_port, destination_port);
     match (protocol, source) {
+        (IGMP, IpAddr::V4(_)) => true,
         (UDP, IpAddr::V4(_)) if ports == dhcp(flow) => true,
         (UDP, IpAddr::V6(v6)) if ports == dhcpv6(flow) && is_link_local(v6) => true,
-        (TCP | UDP, _) => is_outbound && destination_port == DNS && ground.resolvers.contains(&destination),
+        (TCP | UDP, _) => {
+            is_outbound && is_dns(protocol, destination_port) && ground.resolvers.contains(destination)
+        }
         (_, _) => false,
     }
 }
@@ -76,17 +81,28 @@ pub(super) fn rules(flow: Flow, ground: &Ground, sets: &mut Sets) -> Vec<Rule> {
         let tests = vec![Test::Family(Family::V6), Test::Protocol(ICMPV6), Test::IcmpType(first, last)];
         accept(tests, "neighbours and multicast listeners")
     }));
+    rules.push(accept(vec![Test::Family(Family::V4), Test::Protocol(IGMP)], "multicast groups"));
     if flow == Flow::Outbound {
-        let resolvers = Addresses::new(ground.resolvers.iter().copied().map(AddressRange::single));
-        for protocol in [UDP, TCP] {
-            for addresses in resolvers.alternatives(Side::Destination, None, sets) {
-                let mut tests = vec![Test::Protocol(protocol), Test::Port(Side::Destination, DNS, DNS)];
-                tests.extend(addresses);
+        let alternatives = match &ground.resolvers {
+            Resolvers::These(these) => {
+                let these = Addresses::new(these.iter().copied().map(AddressRange::single));
+                these.alternatives(Side::Destination, None, sets)
+            }
+            Resolvers::Any => vec![Vec::new()],
+        };
+        for (protocol, port) in [(UDP, DNS), (TCP, DNS), (TCP, DNS_OVER_TLS)] {
+            for addresses in &alternatives {
+                let mut tests = vec![Test::Protocol(protocol), Test::Port(Side::Destination, port, port)];
+                tests.extend(addresses.iter().cloned());
                 rules.push(accept(tests, "this machine's name servers"));
             }
         }
     }
     rules
+}
+
+fn is_dns(protocol: u8, port: u16) -> bool {
+    port == DNS || (protocol == TCP && port == DNS_OVER_TLS)
 }
 
 /// Source and destination port of what a client gets or sends (RFC 2131).

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::enforce::firewall::evaluate::{Outcome, Packet, State, evaluate};
+use crate::enforce::firewall::ground::Resolvers;
+use crate::enforce::firewall::protocol::IGMP;
 use crate::enforce::firewall::ruleset::Elements;
 use crate::enforce::firewall::testing::{exception, ground, policy, policy_of, seed};
 
@@ -21,7 +23,12 @@ fn always_passes(packet: &Packet, ground: &Ground) -> bool {
     match (hook, protocol, source_port, destination_port) {
         (Hook::Output, 17, 68, 67) | (Hook::Input, 17, 67, 68) if source.is_ipv4() => true,
         (Hook::Output, 17, 546, 547) | (Hook::Input, 17, 547, 546) if from_neighbour => true,
-        (Hook::Output, 17 | 6, _, 53) if ground.resolvers.contains(&destination) => true,
+        (Hook::Output, 17 | 6, _, 53) | (Hook::Output, 6, _, 853)
+            if ground.resolvers.contains(destination) =>
+        {
+            true
+        }
+        (_, 2, _, _) => source.is_ipv4(),
         (_, 58, _, _) if source.is_ipv6() => {
             [130, 131, 132, 133, 134, 135, 136, 137, 143].contains(&icmp_type)
         }
@@ -171,7 +178,7 @@ fn block_all() -> Policy {
 
 fn resolved(texts: &[&str]) -> Ground {
     let resolvers: Vec<IpAddr> = texts.iter().map(|text| text.parse().unwrap()).collect();
-    Ground { resolvers, ..Ground::default() }
+    Ground { resolvers: Resolvers::These(resolvers), ..Ground::default() }
 }
 
 #[test]
@@ -189,6 +196,9 @@ fn no_policy_cuts_a_machine_off_from_its_address_neighbours_and_names() {
         udp(input, "fe80::1", "fe80::7", (547, 546)),
         udp(output, "192.0.2.7", "192.0.2.53", (40_000, 53)),
         packet(output, TCP, "192.0.2.7", "192.0.2.99", (40_000, 53)),
+        packet(output, TCP, "192.0.2.7", "192.0.2.99", (40_000, 853)),
+        packet(output, IGMP, "192.0.2.7", "224.0.0.22", (0, 0)),
+        packet(input, IGMP, "192.0.2.1", "224.0.0.1", (0, 0)),
         udp(output, "2001:db8::7", "2001:db8::53", (40_000, 53)),
     ];
     for icmp_type in [130, 131, 132, 133, 134, 135, 136, 137, 143] {
@@ -203,11 +213,23 @@ fn no_policy_cuts_a_machine_off_from_its_address_neighbours_and_names() {
         udp(input, "2001:db8::1", "fe80::7", (547, 546)),
         udp(output, "192.0.2.7", "192.0.2.54", (40_000, 53)),
         udp(input, "192.0.2.53", "192.0.2.7", (40_000, 53)),
-        packet(output, TCP, "192.0.2.7", "192.0.2.53", (40_000, 853)),
+        udp(output, "192.0.2.7", "192.0.2.53", (40_000, 853)),
         discovery(input, 128),
         discovery(output, 138),
     ] {
         assert_eq!(evaluate(&ruleset, &packet).verdict, Verdict::Drop, "{packet:?}");
+    }
+}
+
+#[test]
+fn a_resolver_that_does_not_say_whom_it_asks_may_ask_anyone() {
+    let ground = Ground { resolvers: Resolvers::Any, ..Ground::default() };
+    let Rendered { ruleset, .. } = render(&block_all(), &ground);
+    let verdict = |packet: Packet| evaluate(&ruleset, &packet).verdict;
+    for to in ["198.51.100.53", "192.0.2.53"] {
+        assert_eq!(verdict(packet(Hook::Output, UDP, "192.0.2.7", to, (40_000, 53))), Verdict::Accept);
+        assert_eq!(verdict(packet(Hook::Output, TCP, "192.0.2.7", to, (40_000, 853))), Verdict::Accept);
+        assert_eq!(verdict(packet(Hook::Output, TCP, "192.0.2.7", to, (40_000, 443))), Verdict::Drop);
     }
 }
 
@@ -249,7 +271,7 @@ fn a_thousand_exceptions_give_few_rules_sets_and_chains() {
     };
     let max = Exceptions::MAX;
     let (_, n_chains, n_fixed) = numbers(Vec::new());
-    assert_eq!((n_chains, n_fixed), (6, 29));
+    assert_eq!((n_chains, n_fixed), (6, 33));
     let exceptions =
         |direction, traffic: &dyn Fn(PortSet) -> Traffic, ports: &dyn Fn(usize) -> String, remotes: &str| {
             let one = |index: usize| {

@@ -3,7 +3,7 @@
 use landmark_proto::firewall::{Level, Mode, template};
 
 use super::*;
-use crate::enforce::firewall::ground::Ground;
+use crate::enforce::firewall::ground::{Ground, Resolvers};
 use crate::enforce::firewall::render::{base, render};
 use crate::enforce::firewall::testing::policy_of;
 
@@ -11,7 +11,7 @@ use crate::enforce::firewall::testing::policy_of;
 fn a_policy_of_the_default_template() {
     let policy = policy_of(Level::Medium, Mode::Enforce, template::exceptions().into_vec());
     let resolvers = ["192.0.2.53", "192.0.2.99", "2001:db8::53"].map(|text| text.parse().unwrap()).to_vec();
-    let rendered = render(&policy, &Ground { resolvers, ..Ground::default() });
+    let rendered = render(&policy, &Ground { resolvers: Resolvers::These(resolvers), ..Ground::default() });
     insta::assert_snapshot!(ruleset(&rendered.ruleset), @r#"
     table inet landmark {
         set ports-1 { type inet_service; flags interval; elements = { 137-139, 445 }; }
@@ -25,6 +25,7 @@ fn a_policy_of_the_default_template() {
             ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept comment "DHCPv6"
             meta nfproto ipv6 icmpv6 type 130-137 accept comment "neighbours and multicast listeners"
             meta nfproto ipv6 icmpv6 type 143 accept comment "neighbours and multicast listeners"
+            meta nfproto ipv4 meta l4proto igmp accept comment "multicast groups"
             meta l4proto tcp goto input-tcp
             meta l4proto udp goto input-udp
             counter drop comment "security level medium"
@@ -57,10 +58,13 @@ fn a_policy_of_the_default_template() {
             ip6 saddr fe80::/10 udp sport 546 udp dport 547 accept comment "DHCPv6"
             meta nfproto ipv6 icmpv6 type 130-137 accept comment "neighbours and multicast listeners"
             meta nfproto ipv6 icmpv6 type 143 accept comment "neighbours and multicast listeners"
+            meta nfproto ipv4 meta l4proto igmp accept comment "multicast groups"
             udp dport 53 ip daddr @v4-1 accept comment "this machine's name servers"
             udp dport 53 ip6 daddr 2001:db8::53 accept comment "this machine's name servers"
             tcp dport 53 ip daddr @v4-1 accept comment "this machine's name servers"
             tcp dport 53 ip6 daddr 2001:db8::53 accept comment "this machine's name servers"
+            tcp dport 853 ip daddr @v4-1 accept comment "this machine's name servers"
+            tcp dport 853 ip6 daddr 2001:db8::53 accept comment "this machine's name servers"
             meta l4proto tcp goto output-tcp
             meta l4proto udp goto output-udp
             counter accept comment "security level medium"
