@@ -32,7 +32,7 @@ pub struct Last<W> {
 pub enum Step<W> {
     /// Bring about what is wanted now.
     Enforce(W),
-    /// Say that there is nothing to enforce.
+    /// Say that there is nothing to enforce, and make ready for a policy to come.
     SayNothing,
     /// It is as it should be; look again after this time.
     Rest(Option<Duration>),
@@ -49,7 +49,6 @@ pub fn plan<W: Clone + PartialEq>(
     let Some(last) = last.filter(|last| last.wanted.as_ref() == wanted) else {
         return wanted.cloned().map_or(Step::SayNothing, Step::Enforce);
     };
-    let Some(wanted) = wanted else { return Step::Rest(None) };
     let pause = match last.state {
         EnforcementState::Failed => doubled(RETRY, last.n_failures, repair),
         // Nothing was changed, so nothing can have been changed back.
@@ -62,7 +61,10 @@ pub fn plan<W: Clone + PartialEq>(
         | EnforcementState::Nothing
         | EnforcementState::Unavailable => repair,
     };
-    if since >= pause { Step::Enforce(wanted.clone()) } else { Step::Rest(Some(pause - since)) }
+    if since < pause {
+        return Step::Rest(Some(pause - since));
+    }
+    wanted.cloned().map_or(Step::SayNothing, Step::Enforce)
 }
 
 /// The first time once, the second time twice, the third time four times as long, up to `most`.
@@ -99,6 +101,17 @@ mod tests {
         assert_eq!(plan::<u32>(None, None, (Duration::ZERO, false), REPAIR), Step::SayNothing);
         let said = last(None, EnforcementState::Nothing, 0);
         assert_eq!(plan(None, Some(&said), (seconds(9_999), true), REPAIR), Step::Rest(None));
+    }
+
+    #[test]
+    fn what_was_made_ready_for_a_policy_to_come_is_repaired_and_retried() {
+        let ready = Last { is_kept: true, ..last(None, EnforcementState::Nothing, 0) };
+        let planned = |last, about| plan::<u32>(None, Some(last), about, REPAIR);
+        assert_eq!(planned(&ready, (seconds(10), false)), Step::Rest(Some(seconds(290))));
+        assert_eq!(planned(&ready, (seconds(300), false)), Step::SayNothing);
+        assert_eq!(planned(&ready, (Duration::ZERO, true)), Step::SayNothing);
+        let failed = last(None, EnforcementState::Failed, 1);
+        assert_eq!(planned(&failed, (seconds(5), false)), Step::SayNothing);
     }
 
     #[test]

@@ -165,6 +165,7 @@ impl EnforceTask {
         match step {
             Step::Enforce(wanted) => self.enforce(wanted).await,
             Step::SayNothing => {
+                self.is_doubted = false;
                 let attempted = self.backend.nothing().await;
                 self.publish(None, location, attempted);
                 Ok(None)

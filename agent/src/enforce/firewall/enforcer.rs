@@ -35,6 +35,8 @@ pub struct Enforcer {
     /// Whether the flows that were there before what stands were judged by it. An earlier process may have been killed
     /// between the two.
     are_flows_judged: bool,
+    /// Whether what stands there, by this process, is what stands where there is nothing to enforce.
+    stands_by: bool,
     hits: Hits,
     counting_since: Option<Instant>,
     report: Option<FirewallHits>,
@@ -85,6 +87,7 @@ impl Enforcer {
         let Some(chosen) = wanted.desired.firewall.clone() else {
             return self.stand_by("no firewall profile is for this machine").await;
         };
+        self.stands_by = false;
         let rendered = Arc::new(render(&chosen.policy, &wanted.ground));
         let done = match reconcile(Arc::clone(&rendered)).await {
             Ok(done) => done,
@@ -115,10 +118,15 @@ impl Enforcer {
     pub async fn stand_by(&mut self, reason: &'static str) -> Attempted {
         let rendered = Arc::new(Rendered { ruleset: render::base(), counters: Vec::new() });
         match reconcile(rendered).await {
-            Ok(_) => {
+            Ok(done) => {
                 self.written = None;
                 self.report = None;
-                Attempted::kept(EnforcementState::Nothing, reason)
+                let stood_by = std::mem::replace(&mut self.stands_by, true);
+                let is_repair = done.is_changed && stood_by;
+                if is_repair {
+                    warn!("somebody else had changed the rules that make the kernel follow connections");
+                }
+                Attempted { is_repair, ..Attempted::kept(EnforcementState::Nothing, reason) }
             }
             Err(error) => self.failed(&error),
         }
