@@ -88,6 +88,71 @@ async fn goes_out_and_comes_back(by_names: bool) -> Result<()> {
     .await
 }
 
+#[tokio::test]
+async fn a_shut_machine_talks_to_itself() -> Result<()> {
+    test(async |_, world| {
+        world.policy("Shut", "high", &[]).await?;
+        world.switch_to("Shut").await?;
+        allow_pings(world.laptop.namespace())?;
+        let loopback =
+            ["127.0.0.1", "::1"].map(str::parse::<IpAddr>).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let own = [loopback, world.own()?.both().to_vec()].concat();
+        let _echo = Echo::start(&world.laptop.place(), &sockets(&own, &[7001]))?;
+        let kinds = [Kind::Tcp, Kind::Udp, Kind::Ping];
+        let tries = own.iter().flat_map(|own| kinds.map(|kind| probe(kind, *own, *own, 7001)));
+        let tries: Vec<_> = tries.map(|probe| (probe, Outcome::Answered)).collect();
+        world.ensure_out(&tries).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_shut_machine_finds_its_neighbours_and_keeps_its_lease() -> Result<()> {
+    test(async |_, world| {
+        world.policy("Shut", "high", &["--allow --out --protocol tcp --ports 7001"]).await?;
+        world.switch_to("Shut").await?;
+        let _echo = Echo::start(world.lab.office(), &sockets(&both(OTHER), &[7001, 67]))?;
+        let own = world.own()?;
+        for machine in [world.laptop.namespace(), world.lab.router(Site::Office)] {
+            machine.ip("neigh flush all")?;
+        }
+        let tries = both(OTHER).map(|to| (probe(Kind::Tcp, own.like(to), to, 7001), Outcome::Answered));
+        world.ensure_out(&tries).await?;
+
+        // A lease is renewed from the port of clients to that of servers, and only so.
+        let server = both(OTHER)[0];
+        world.ensure_out(&[(probe(Kind::Udp, own.v4, server, 67), Outcome::Silence)]).await?;
+        let client = world.laptop.place().bind_udp(SocketAddr::new(own.v4, 68))?;
+        client.send_to(b"renew", SocketAddr::new(server, 67)).await?;
+        let mut answer = [0; 16];
+        let received = tokio::time::timeout(LIMIT, client.recv(&mut answer)).await;
+        ensure!(received.context("no lease")?? == 5);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_error_about_an_allowed_connection_comes_through() -> Result<()> {
+    test(async |_, world| {
+        world.policy("Shut", "high", &["--allow --out --protocol udp --ports 7099"]).await?;
+        world.switch_to("Shut").await?;
+        for nobody_there in both(OTHER) {
+            let own = world.own()?.like(nobody_there);
+            let socket = world.laptop.place().bind_udp(SocketAddr::new(own, 0))?;
+            socket.connect(SocketAddr::new(nobody_there, 7099)).await?;
+            socket.send(b"x").await?;
+            let heard =
+                tokio::time::timeout(LIMIT, socket.recv(&mut [0; 8])).await.context("no error came")?;
+            let is_refused =
+                heard.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
+            ensure!(is_refused, "{heard:?}");
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Programs of the machine can ask for names, and do nothing else.
 async fn shut_but_for_names(world: &World, resolver: IpAddr) -> Result<()> {
     let own = world.own()?;

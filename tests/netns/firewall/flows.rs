@@ -82,6 +82,44 @@ async fn a_switch_cuts_what_it_forbids_and_nothing_else_and_back_again_what_live
     .await
 }
 
+/// As published ports of containers and proxies on the machine are, in both directions.
+#[tokio::test]
+async fn a_connection_that_is_led_elsewhere_is_judged_by_where_it_ends() -> Result<()> {
+    test(async |_, world| {
+        world.laptop.namespace().nft(&format!(
+            "table inet led {{\n\
+             chain asking {{ type nat hook prerouting priority dstnat; policy accept;\n\
+             \x20 tcp dport 7091 redirect to :{KEPT}\n\
+             \x20 tcp dport 7092 redirect to :{CUT}\n\
+             }}\n\
+             chain leaving {{ type nat hook output priority -100; policy accept;\n\
+             \x20 ip daddr 10.20.1.99 tcp dport 7091 dnat ip to 10.20.1.{REMOTE}:{KEPT}\n\
+             \x20 ip daddr 10.20.1.99 tcp dport 7092 dnat ip to 10.20.1.{REMOTE}:{CUT}\n\
+             }}\n\
+             }}\n"
+        ))?;
+        open(world).await?;
+        let (machine, office) = (world.laptop.place(), world.lab.office().clone());
+        let (own, remote) = (world.own()?.v4, both(REMOTE)[0]);
+        let elsewhere = both(99)[0];
+        let (mut kept, mut cut) = (Vec::new(), Vec::new());
+        for (flows, asked, port) in [(&mut kept, 7091, KEPT), (&mut cut, 7092, CUT)] {
+            let (here, there) = (SocketAddr::new(own, port), SocketAddr::new(remote, port));
+            let by = SocketAddr::new(own, asked);
+            flows.push(Flow::tcp_by((&office, remote), by, (&machine, here)).await?);
+            let by = SocketAddr::new(elsewhere, asked);
+            flows.push(Flow::tcp_by((&machine, own), by, (&office, there)).await?);
+        }
+        world.switch_to("Shut").await?;
+        cut = ensure_all(cut, Expected::Silent).await?;
+        kept = ensure_all(kept, Expected::Talking).await?;
+        world.switch_to("Open").await?;
+        ensure_all(cut, Expected::Talking).await?;
+        ensure_all(kept, Expected::Talking).await.map(drop)
+    })
+    .await
+}
+
 /// It may die right after its transaction.
 #[tokio::test]
 async fn an_agent_that_died_before_it_had_judged_connections_judges_them_when_it_is_back() -> Result<()> {

@@ -218,6 +218,32 @@ async fn exceptions_of_both_kinds_count_in_their_order_where_the_level_is_medium
     .await
 }
 
+/// Whoever had the name before is nobody.
+#[tokio::test]
+async fn a_name_that_moves_takes_its_exception_with_it() -> Result<()> {
+    test(async |_, world| {
+        let own = world.own()?;
+        let (old, new) = (both(SERVERS[3]), both(SERVERS[4]));
+        let _echo = Echo::start(world.lab.office(), &sockets(&[old, new].concat(), &PORTS[..1]))?;
+        world.lab.name("helpdesk", SERVERS[3]);
+        world.policy("P", "high", &[&options("allow out tcp 7001 helpdesk.corp.example")]).await?;
+        world.switch_to("P").await?;
+        let tries = |own: Own, outcomes: [Outcome; 2]| -> Vec<(Probe, Outcome)> {
+            let all = [(old, outcomes[0]), (new, outcomes[1])];
+            let of = |to: IpAddr| super::probe(Kind::Tcp, own.like(to), to, PORTS[0]);
+            all.into_iter().flat_map(|(both, outcome)| both.map(|to| (of(to), outcome))).collect()
+        };
+        world.found(old[1]).await?;
+        world.ensure_out(&tries(own, [Outcome::Answered, Outcome::Silence])).await?;
+
+        world.lab.name("helpdesk", SERVERS[4]);
+        world.laptop.change_address()?;
+        world.found(new[1]).await?;
+        world.ensure_out(&tries(world.own()?, [Outcome::Silence, Outcome::Answered])).await
+    })
+    .await
+}
+
 impl super::World {
     /// Waits until the rules know this address, which is that of a name.
     async fn found(&self, address: IpAddr) -> Result<()> {

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, Result, ensure};
 use landmark_tests::lab::{Flow, Lab, Site, server_address};
 use landmark_tests::scratch;
+use landmark_tests::wait::{LIMIT, wait_until};
 use serde_json::Value;
 
-use super::{both, test};
+use super::{both, standing, test};
 
 const REMOTE: u8 = 20;
 const ALLOWED: u16 = 7001;
@@ -32,6 +33,24 @@ async fn a_connection_from_before_any_rule_that_follows_connections_hangs_under_
         let mut flow = Flow::tcp((&laptop.place(), own), (lab.office(), target)).await?;
         laptop.namespace().nft(USUAL)?;
         flow.ensure_silent().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_an_assignment_too_the_rules_that_follow_connections_are_repaired() -> Result<()> {
+    test(async |_, world| {
+        let place = world.laptop.place();
+        let before = standing(&place)?;
+        world.laptop.namespace().nft("flush ruleset\n")?;
+        wait_until("the table stands again", LIMIT, async || {
+            ensure!(standing(&place)? == before, "it is another");
+            Ok(())
+        })
+        .await?;
+        let status = world.agent.status().await?;
+        ensure!(status["enforcement"]["state"] == "nothing", "{status}");
+        Ok(())
     })
     .await
 }

@@ -36,18 +36,26 @@ impl Flow {
     /// # Errors
     /// It does not come about.
     pub async fn tcp(from: (&Place, IpAddr), to: (&Place, SocketAddr)) -> Result<Self> {
+        Self::tcp_by(from, to.1, to).await
+    }
+
+    /// The same, begun to another address or port, from which something on the way leads there.
+    ///
+    /// # Errors
+    /// It does not come about.
+    pub async fn tcp_by(from: (&Place, IpAddr), by: SocketAddr, to: (&Place, SocketAddr)) -> Result<Self> {
         let listener = to.0.listen(to.1)?;
         let socket = from.0.within(|| {
-            let socket = if to.1.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            let socket = if by.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             socket.bind(SocketAddr::new(from.1, unused()))?;
             Ok(socket)
         })?;
-        let begun = async { tokio::try_join!(socket.connect(to.1), listener.accept()) };
+        let begun = async { tokio::try_join!(socket.connect(by), listener.accept()) };
         let (near, (far, _)) = timeout(LIMIT, begun)
             .await
             .map_err(io::Error::from)
             .flatten()
-            .with_context(|| format!("connect from {} to {}", from.1, to.1))?;
+            .with_context(|| format!("connect from {} to {by}", from.1))?;
         let mut flow = Self { near: End::Tcp(near), far: End::Tcp(far), n_said: 0 };
         flow.ensure_talks().await?;
         Ok(flow)
