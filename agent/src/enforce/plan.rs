@@ -32,7 +32,7 @@ pub struct Last<W> {
 pub enum Step<W> {
     /// Bring about what is wanted now.
     Enforce(W),
-    /// Say that there is nothing to enforce, and make ready for a policy to come.
+    /// Say that there is nothing to enforce.
     SayNothing,
     /// It is as it should be; look again after this time.
     Rest(Option<Duration>),
