@@ -94,8 +94,8 @@ impl Backend {
         }
     }
 
-    /// Brings a policy about, or finds that it is so already. `own`: the addresses of this machine.
-    pub async fn enforce(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Attempted {
+    /// Brings a policy about, or finds that it is so already.
+    pub async fn enforce(&mut self, wanted: &Wanted) -> Attempted {
         match self {
             Self::Observe { reason, is_wanted } => {
                 let state =
@@ -106,7 +106,15 @@ impl Backend {
                 Ok(()) => Attempted::kept(EnforcementState::Applied, ""),
                 Err(error) => Attempted::without(EnforcementState::Failed, Chain(&error).to_string()),
             },
-            Self::Firewall(enforcer) => enforcer.enforce(wanted, own).await,
+            Self::Firewall(enforcer) => enforcer.enforce(wanted).await,
+        }
+    }
+
+    /// What is left to do once a policy stands; what went wrong, if so. `own`: the addresses of this machine.
+    pub async fn finish(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Option<Attempted> {
+        match self {
+            Self::Firewall(enforcer) => enforcer.judge(wanted, own).await,
+            Self::Observe { .. } | Self::Command(_) => None,
         }
     }
 

@@ -223,8 +223,7 @@ impl EnforceTask {
 
     async fn enforce(&mut self, wanted: Wanted) -> Result<Option<Stopped>, Closed> {
         self.is_doubted = false;
-        let own = self.inputs.surroundings.borrow().clone().unwrap_or_default().addresses;
-        let attempt = self.backend.enforce(&wanted, &own);
+        let attempt = self.backend.enforce(&wanted);
         let stop = &self.inputs.stop;
         let out_of_time = async {
             stop.cancelled().await;
@@ -239,7 +238,14 @@ impl EnforceTask {
             }
         };
         let location = wanted.desired.location;
-        self.publish(Some(wanted), location, attempted);
+        let stands = attempted.state != EnforcementState::Failed;
+        self.publish(Some(wanted.clone()), location, attempted);
+        if stands {
+            let own = self.inputs.surroundings.borrow().clone().unwrap_or_default().addresses;
+            if let Some(failed) = self.backend.finish(&wanted, &own).await {
+                self.publish(Some(wanted), location, failed);
+            }
+        }
         Ok(None)
     }
 

@@ -68,22 +68,22 @@ async fn is_repaired(commands: &str, words: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn a_ruleset_that_was_flushed_is_repaired() -> Result<()> {
-    is_repaired("flush ruleset\n", &["somebody else had changed the rules", "missing"]).await
+    is_repaired("flush ruleset\n", &["somebody else had changed the rules", "the whole table was gone"]).await
 }
 
 #[tokio::test]
 async fn a_table_that_was_deleted_is_repaired() -> Result<()> {
-    is_repaired("delete table inet landmark\n", &["missing"]).await
+    is_repaired("delete table inet landmark\n", &["the whole table was gone"]).await
 }
 
 #[tokio::test]
 async fn a_chain_that_was_emptied_is_repaired() -> Result<()> {
-    is_repaired("flush chain inet landmark input-tcp\n", &["missing: tcp dport 7001"]).await
+    is_repaired("flush chain inet landmark input-tcp\n", &["there was no: tcp dport 7001"]).await
 }
 
 #[tokio::test]
 async fn a_rule_that_lets_everything_in_is_taken_away() -> Result<()> {
-    is_repaired("insert rule inet landmark input accept\n", &["not ours: accept"]).await
+    is_repaired("insert rule inet landmark input accept\n", &["there was: accept"]).await
 }
 
 #[tokio::test]

@@ -41,7 +41,20 @@ pub struct Enforcer {
     written: Option<Written>,
     /// By whom the flows that were there before were judged. An earlier process may have been killed before it had done so.
     judged_by: Option<Arc<Chosen>>,
+    unjudged: Unjudged,
     tallies: Tallies,
+}
+
+/// What is to be done about flows that were there before what stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Unjudged {
+    /// Nothing.
+    #[default]
+    None,
+    /// Those that are cut may be allowed by now.
+    MayRestore,
+    /// They are judged.
+    All,
 }
 
 /// What this process has written.
@@ -57,9 +70,8 @@ impl Enforcer {
         self.tallies.reports(Instant::now())
     }
 
-    /// Brings the policy about, or finds that it is so already. `own`: the machine's addresses, by which the direction of a
-    /// flow that was there before is told.
-    pub async fn enforce(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Attempted {
+    /// Brings the policy about, or finds that it is so already. [`Self::judge`] belongs to it.
+    pub async fn enforce(&mut self, wanted: &Wanted) -> Attempted {
         let Some(chosen) = wanted.desired.firewall.clone() else {
             return self.open("no firewall profile is for this machine").await;
         };
@@ -72,11 +84,29 @@ impl Enforcer {
         let attempted = self.attempted(usual(&chosen.policy), &ruleset, &done);
         self.account(wanted, &chosen, &rendered, &done);
         self.written = Some(Written { ruleset, said: attempted.clone() });
-        if let Err(error) = self.judge(&chosen, wanted, own, (&done, attempted.is_repair)).await {
-            let reason = format!("connections from before were not judged: {}", Chain(&error));
-            return Attempted::kept(EnforcementState::Failed, reason);
-        }
+        self.note_unjudged(&chosen, &done, attempted.is_repair);
         attempted
+    }
+
+    /// Judges the flows that were there before what stands, if they were not yet: what went wrong, if so. It may take a while
+    /// where there are very many; the rules are in force meanwhile. `own`: the machine's addresses, by which the direction of
+    /// a flow is told.
+    pub async fn judge(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Option<Attempted> {
+        let chosen = wanted.desired.firewall.clone()?;
+        let may_cut = match self.unjudged {
+            Unjudged::None => return None,
+            Unjudged::MayRestore => false,
+            Unjudged::All => true,
+        };
+        let ground = Arc::clone(&wanted.ground);
+        if let Err(error) = judge_flows(Arc::clone(&chosen), ground, own.to_vec(), may_cut).await {
+            self.unjudged = Unjudged::All;
+            let reason = format!("connections from before were not judged: {}", Chain(&error));
+            return Some(Attempted::kept(EnforcementState::Failed, reason));
+        }
+        self.unjudged = Unjudged::None;
+        self.judged_by = Some(chosen);
+        None
     }
 
     /// As long as no assignment is held. Rules of an earlier one stay: an agent that has lost what it held loosens nothing.
@@ -162,24 +192,15 @@ impl Enforcer {
         }
     }
 
-    /// Judges the flows that were there before. Under a policy by which they were judged already, names may have other
-    /// addresses: what goes on to an earlier one is not cut for it. In the time before a repair anything may have begun.
-    async fn judge(
-        &mut self,
-        chosen: &Arc<Chosen>,
-        wanted: &Wanted,
-        own: &[IpAddr],
-        (done, is_repair): (&Done, bool),
-    ) -> io::Result<()> {
+    /// Under a policy by which flows were judged already, names may have other addresses: what goes on to an earlier one is
+    /// not cut for it. In the time before a repair anything may have begun.
+    fn note_unjudged(&mut self, chosen: &Arc<Chosen>, done: &Done, is_repair: bool) {
         let is_new = self.judged_by.as_ref() != Some(chosen);
-        if !is_new && !done.is_changed {
-            return Ok(());
+        if is_new || is_repair {
+            self.unjudged = Unjudged::All;
+        } else if done.is_changed && self.unjudged == Unjudged::None {
+            self.unjudged = Unjudged::MayRestore;
         }
-        let may_cut = is_new || is_repair;
-        self.judged_by = None;
-        judge_flows(Arc::clone(chosen), Arc::clone(&wanted.ground), own.to_vec(), may_cut).await?;
-        self.judged_by = Some(Arc::clone(chosen));
-        Ok(())
     }
 }
 
