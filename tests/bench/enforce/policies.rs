@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 /// Of an exception each, from this one on.
 const FIRST_PORT: usize = 2000;
 const PORTS_EACH: usize = 40;
+/// That are listened on.
+const MAX_PORTS: usize = 50;
 /// Whom exceptions are about, if not everybody. The bench's own addresses are in 10.77.0.0/16.
 const NETWORKS: [&str; 4] =
     ["10.77.0.0/16", "10.0.0.0/9", "10.77.0.0/16,10.99.1.0/24", "10.77.0.0/16,2001:db8::/32"];
@@ -66,11 +68,15 @@ pub(crate) fn first_port(index: usize) -> usize {
 }
 
 /// Of TCP connections in one direction: the exceptions of [`mixed`] that allow them to everybody of the bench, by their
-/// first ports, in their order.
+/// first ports, in their order. Of many, [`MAX_PORTS`] that lie evenly among them, and the last.
 pub(crate) fn allowed_ports(n: usize, is_inbound: bool) -> Vec<u16> {
     let kinds: &[usize] = if is_inbound { &[0, 2, 5, 6] } else { &[1, 4, 5] };
-    let of_it = (0..n).filter(|index| kinds.contains(&(index % 8)));
-    of_it.filter_map(|index| u16::try_from(first_port(index)).ok()).collect()
+    let of_it = (0..n).rev().filter(|index| kinds.contains(&(index % 8)));
+    let mut ports: Vec<u16> = of_it.filter_map(|index| u16::try_from(first_port(index)).ok()).collect();
+    let step = ports.len().div_ceil(MAX_PORTS).max(1);
+    ports = ports.into_iter().step_by(step).collect();
+    ports.reverse();
+    ports
 }
 
 /// As a document that `landmarkctl firewall import` reads: each policy for the machines of one location.

@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// Only this part: transaction, switch or packets.
     #[arg(long, value_name = "PART")]
     only: Option<String>,
+    /// Of the policy that packets meet, up to 1000; the goals are for 100.
+    #[arg(long, value_name = "N")]
+    exceptions: Option<usize>,
 }
 
 /// Builds, then measures.
@@ -41,6 +44,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if let Some(only) = &options.only {
         bench.arg("--only").arg(only);
+    }
+    if let Some(exceptions) = options.exceptions {
+        bench.arg("--exceptions").arg(exceptions.to_string());
     }
     command::run(&mut bench)
 }
