@@ -1,11 +1,12 @@
 //! The demo: the whole story on one machine, told while it happens. `cargo xtask demo` builds and starts it.
 //!
 //! It uses the real programs over real TLS on loopback, as an administrator would; the three reference servers are plain
-//! TCP listeners, for nothing more is asked of one.
+//! TCP listeners, for nothing more is asked of one. Played by root it has one more scene, in network namespaces of its own.
 
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
 
 mod beacon;
+mod firewall;
 mod stage;
 mod story;
 mod tell;

@@ -16,7 +16,7 @@ use crate::beacon::Beacon;
 use crate::tell::Teller;
 
 /// Whatever is waited for takes a fraction of it.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Stage<'a> {
     pub(crate) teller: Teller,
@@ -130,7 +130,8 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn quoted(arguments: &[&str]) -> String {
+/// A command line as a person would type it.
+pub(crate) fn quoted(arguments: &[&str]) -> String {
     let quote = |argument: &&str| {
         if argument.contains(' ') { format!("{argument:?}") } else { (*argument).to_owned() }
     };

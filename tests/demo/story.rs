@@ -5,6 +5,7 @@ use landmark_tests::fleet::facts::{held_revision, is_external, is_internal_by, i
 use landmark_tests::scratch::Scratch;
 use serde_json::Value;
 
+use crate::firewall::{self, Firewall};
 use crate::stage::Stage;
 
 pub(crate) async fn tell(scratch: &Scratch, keep: bool) -> Result<()> {
@@ -16,7 +17,8 @@ pub(crate) async fn tell(scratch: &Scratch, keep: bool) -> Result<()> {
     reference_servers_stop(&mut stage).await?;
     all_come_back(&mut stage).await?;
     history(&mut stage).await?;
-    ending(&stage, keep).await
+    let firewall = firewall::play(scratch, &mut stage.teller).await?;
+    ending(&stage, firewall.as_ref(), keep).await
 }
 
 async fn opening(stage: &mut Stage<'_>) -> Result<()> {
@@ -158,13 +160,19 @@ fn history_of(shown: &Value) -> Vec<(&str, u64)> {
         .collect()
 }
 
-async fn ending(stage: &Stage<'_>, keep: bool) -> Result<()> {
+async fn ending(stage: &Stage<'_>, firewall: Option<&Firewall>, keep: bool) -> Result<()> {
     let took = stage.teller.elapsed().as_secs();
     if keep {
         stage.teller.say(&format!(
             "\n   Everything keeps running. Reach it with:\n\n     {} agents list\n",
             stage.addresses()
         ));
+        if let Some(firewall) = firewall {
+            stage.teller.say(&format!(
+                "The machine with the firewall is in another fleet:\n\n     {} agents list\n",
+                firewall.addresses()
+            ));
+        }
         stage.teller.say("Ctrl-C ends it and cleans up.");
         std::future::pending::<()>().await;
     }

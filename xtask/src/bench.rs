@@ -1,6 +1,7 @@
 //! Benchmarks: builds what they need, then starts a program of `tests/bench/`. What is measured is told there.
 
 mod decision;
+mod enforce;
 mod idle;
 
 use anyhow::Result;
@@ -11,6 +12,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// How fast an agent decides where it is, beside walks of the same list. Needs root.
     Decision(decision::Options),
+    /// What the firewall costs: how long rules take to come into force, and what each packet pays. Needs root.
+    Enforce(enforce::Options),
     /// What an agent costs a machine on which nothing happens: size, memory, wake-ups, each beside its limit.
     Idle(idle::Options),
 }
@@ -22,6 +25,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Decision(options) => decision::run(options),
+        Bench::Enforce(options) => enforce::run(options),
         Bench::Idle(options) => idle::run(options),
     }
 }

@@ -30,13 +30,15 @@ use crate::reading::Reading;
 use crate::stage::Stage;
 use crate::trace::Trace;
 
-const USAGE: &str = "usage: landmark-bench-idle [--seconds N] [--symbols FILE]
+const USAGE: &str = "usage: landmark-bench-idle [--seconds N] [--firewall] [--symbols FILE]
 
   --seconds N     how long the agents are watched (60)
+  --firewall      they write a firewall, in a network namespace of their own; needs root
   --symbols FILE  the same landmark-agent with its symbols";
 
 struct Options {
     period: Duration,
+    with_firewall: bool,
     symbols: Option<PathBuf>,
 }
 
@@ -62,19 +64,23 @@ async fn main() -> ExitCode {
 }
 
 /// Whether everything is within its limits.
-async fn measure(Options { period, symbols }: &Options) -> Result<bool> {
+async fn measure(Options { period, with_firewall, symbols }: &Options) -> Result<bool> {
     let period = *period;
     let scratch = Scratch::new()?;
     let binary = Binary::read(&binaries::find("landmark-agent")?, symbols.as_deref())?;
-    let told = watch(&scratch, period).await.inspect_err(|_| println!("{}", scratch.logs()));
+    let told = watch(&scratch, period, *with_firewall).await.inspect_err(|_| println!("{}", scratch.logs()));
     let (before, after, trace) = told?;
     let fits = told::binary(&binary) & told::memory(&after) & told::wake_ups(&before, &after, period);
     told::calls(&trace);
     Ok(fits)
 }
 
-async fn watch(scratch: &Scratch, period: Duration) -> Result<(Reading, Reading, Option<Trace>)> {
-    let stage = Stage::set(scratch).await?;
+async fn watch(
+    scratch: &Scratch,
+    period: Duration,
+    with_firewall: bool,
+) -> Result<(Reading, Reading, Option<Trace>)> {
+    let stage = Stage::set(scratch, with_firewall).await?;
     println!(
         "A server and two agents are connected, a list is assigned and enforced; nothing happens from here."
     );
@@ -93,14 +99,15 @@ async fn watch(scratch: &Scratch, period: Duration) -> Result<(Reading, Reading,
 }
 
 fn arguments() -> Option<Options> {
-    let (mut seconds, mut symbols) = (60, None);
+    let (mut seconds, mut with_firewall, mut symbols) = (60, false, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--seconds" => seconds = arguments.next()?.parse().ok().filter(|seconds| *seconds > 0)?,
+            "--firewall" => with_firewall = true,
             "--symbols" => symbols = Some(arguments.next()?.into()),
             _ => return None,
         }
     }
-    Some(Options { period: Duration::from_secs(seconds), symbols })
+    Some(Options { period: Duration::from_secs(seconds), with_firewall, symbols })
 }

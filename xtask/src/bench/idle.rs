@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// How long the agent is watched.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
+    /// Agents that write a firewall, in a network namespace of their own. Needs root.
+    #[arg(long)]
+    firewall: bool,
     /// Build the agent once more with its symbols, to say which crates its code comes from.
     #[arg(long)]
     crates: bool,
@@ -42,6 +45,9 @@ pub(super) fn run(options: &Options) -> Result<()> {
 
     let mut bench = Command::new(target_dir().join("debug/landmark-bench-idle"));
     bench.env("LANDMARK_BIN_DIR", &shipped).args(["--seconds", &options.seconds.to_string()]);
+    if options.firewall {
+        bench.arg("--firewall");
+    }
     if options.crates {
         bench.arg("--symbols").arg(&symbols);
     }
