@@ -100,16 +100,28 @@ pub fn each_flow(mut each: impl FnMut(&Flow)) -> io::Result<()> {
         .map(drop)
 }
 
-/// Gives a flow this mark; false if it has gone meanwhile. It blocks.
-///
-/// # Errors
-/// The kernel refuses or does not answer.
-pub fn mark(flow: &Flow, mark: u32) -> io::Result<bool> {
-    let mut asker = Asker::open(Protocol::Netfilter)?;
-    match asker.exchange(marking(flow, mark), &mut |_| {}) {
-        Ok(_) => Ok(true),
-        Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => Ok(false),
-        Err(error) => Err(error),
+/// Marks flows.
+pub struct Marker(Asker);
+
+impl Marker {
+    /// Also while flows are listed.
+    ///
+    /// # Errors
+    /// No socket is to be had.
+    pub fn open() -> io::Result<Self> {
+        Asker::open(Protocol::Netfilter).map(Self)
+    }
+
+    /// Gives a flow this mark; false if it has gone meanwhile. It blocks.
+    ///
+    /// # Errors
+    /// The kernel refuses or does not answer.
+    pub fn mark(&mut self, flow: &Flow, mark: u32) -> io::Result<bool> {
+        match self.0.exchange(marking(flow, mark), &mut |_| {}) {
+            Ok(_) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

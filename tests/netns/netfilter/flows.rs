@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use landmark_agent::enforce::firewall::ruleset::{CUT_MARK, Hook, Ruleset, Test, Verdict};
-use landmark_agent::netfilter::flows::{Ends, Flow, each_flow, mark};
+use landmark_agent::netfilter::flows::{Ends, Flow, Marker, each_flow};
 use landmark_tests::lab::Namespace;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, ipproto, sendto};
 
@@ -50,7 +50,7 @@ fn is_between(flow: &Flow, protocol: u8, source: SocketAddr, destination: Socket
 }
 
 fn marked(namespace: &Namespace, flow: &Flow, with: u32) -> Result<bool> {
-    namespace.place().within(|| mark(flow, with).context("mark"))
+    namespace.place().within(|| Marker::open().and_then(|mut marker| marker.mark(flow, with)).context("mark"))
 }
 
 fn a_marked_flow_is_cut_both_ways(address: IpAddr) -> Result<()> {

@@ -44,13 +44,14 @@ pub fn commit(commands: &[Command<'_>]) -> Result<(), CommitError> {
 pub fn treat_flows(treatment: impl Fn(&Flow) -> Treatment) -> io::Result<(u64, u64)> {
     let (mut n_cut, mut n_restored) = (0, 0);
     let mut failed = None;
+    let mut marker = flows::Marker::open()?;
     flows::each_flow(|flow| {
         let (mark, n) = match treatment(&plain(flow)) {
             Treatment::Leave => return,
             Treatment::Cut => (CUT_MARK, &mut n_cut),
             Treatment::Restore => (0, &mut n_restored),
         };
-        match flows::mark(flow, mark) {
+        match marker.mark(flow, mark) {
             // One that has gone meanwhile needs no treatment.
             Ok(was_there) => *n += u64::from(was_there),
             Err(error) => failed = Some(error),
