@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
 use landmark_agent::enforce::firewall::ruleset::CUT_MARK;
-use landmark_agent::netfilter::flows::{each_flow, mark};
+use landmark_agent::netfilter::flows::{Marker, each_flow};
 use landmark_tests::lab::Flow;
 use landmark_tests::place::Place;
 use tokio::task::JoinSet;
@@ -148,7 +148,8 @@ fn unmark(place: &Place) -> Result<usize> {
                 cut.push(flow.clone());
             }
         })?;
-        cut.iter().try_for_each(|flow| mark(flow, 0).map(drop))?;
+        let mut marker = Marker::open()?;
+        cut.iter().try_for_each(|flow| marker.mark(flow, 0).map(drop))?;
         Ok(cut.len())
     })
 }
