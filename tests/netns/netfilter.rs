@@ -4,7 +4,7 @@ mod rulesets;
 
 mod events;
 mod flows;
-mod timing;
+mod large;
 mod whole;
 
 use anyhow::{Context as _, Result, bail};

@@ -57,15 +57,20 @@ impl Backend {
     pub fn of(means: &Means) -> Self {
         match means {
             Means::Command(command) => {
-                with_left_overs(String::new());
+                if stands_over() {
+                    warn!("{STANDS_OVER}");
+                }
                 Self::Command(command.clone())
             }
-            Means::Observe => Self::Observe {
-                reason: with_left_overs(
-                    "this agent only observes (its own configuration: enforce.backend)".to_owned(),
-                ),
-                is_wanted: true,
-            },
+            Means::Observe => {
+                let mut reason =
+                    "this agent only observes (its own configuration: enforce.backend)".to_owned();
+                if stands_over() {
+                    warn!("{STANDS_OVER}");
+                    reason = format!("{reason}; {STANDS_OVER}");
+                }
+                Self::Observe { reason, is_wanted: true }
+            }
             Means::Auto | Means::Nftables => match system::is_available() {
                 Ok(()) => Self::Firewall(Box::default()),
                 Err(why) => {
@@ -128,13 +133,10 @@ impl Backend {
     }
 }
 
-/// Rules outlive the agent that wrote them, and one that only observes lets them be: that must be told.
-fn with_left_overs(reason: String) -> String {
-    if system::is_available().is_ok() && system::stands() {
-        let more = "the firewall rules of an earlier run still stand; take them away with: landmark-agent enforce clear";
-        warn!("{more}");
-        format!("{reason}; {more}")
-    } else {
-        reason
-    }
+/// Rules outlive the agent that wrote them, and one that writes none lets them be: that must be told.
+const STANDS_OVER: &str =
+    "the firewall rules of an earlier run still stand; take them away with: landmark-agent enforce clear";
+
+fn stands_over() -> bool {
+    system::is_available().is_ok() && system::stands()
 }

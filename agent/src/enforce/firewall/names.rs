@@ -151,9 +151,7 @@ impl NamesTask {
             }
         }
     }
-}
 
-impl NamesTask {
     /// Tells it, if it is news, and keeps it.
     async fn found_now(&self, found: BTreeMap<Name, Vec<IpAddr>>) {
         let is_news = self.found.send_if_modified(|known| {
