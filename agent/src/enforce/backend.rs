@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use landmark_daemon::error::Chain;
 use landmark_proto::message::EnforcementState;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::command::Command;
@@ -115,10 +116,16 @@ impl Backend {
         }
     }
 
-    /// What is left to do once a policy stands; what went wrong, if so. `own`: the addresses of this machine.
-    pub async fn finish(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Option<Attempted> {
+    /// What is left to do once a policy stands; what went wrong, if so. It ends soon once it is outdated, and is done another
+    /// time then. `own`: the addresses of this machine.
+    pub async fn finish(
+        &mut self,
+        wanted: &Wanted,
+        own: &[IpAddr],
+        outdated: &CancellationToken,
+    ) -> Option<Attempted> {
         match self {
-            Self::Firewall(enforcer) => enforcer.judge(wanted, own).await,
+            Self::Firewall(enforcer) => enforcer.judge(wanted, own, outdated).await,
             Self::Observe { .. } | Self::Command(_) => None,
         }
     }

@@ -3,6 +3,7 @@
 //! While a policy is brought about, newer wishes only replace older ones; the newest is brought about when that has ended. A
 //! program that has begun is never interrupted for a newer wish: half a policy would be worse than an old one for a moment.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -55,6 +56,62 @@ pub struct Inputs {
     pub touched: watch::Receiver<u64>,
     /// When to end.
     pub stop: CancellationToken,
+}
+
+/// What follows from all that is known at one moment.
+struct Wish {
+    wanted: Option<Wanted>,
+    location: Location,
+    /// The verdict under the first assignment is about to come.
+    is_early: bool,
+}
+
+/// What has become another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changed {
+    /// What shall be in force, maybe.
+    Wish,
+    /// What is in force: somebody else touched our rules.
+    Touched,
+}
+
+impl Inputs {
+    /// What shall be in force. `is_written`: as rules, which rest on what the machine is like.
+    fn wish(&mut self, is_written: bool) -> Wish {
+        let decided = self.decided.borrow_and_update().clone();
+        let held = self.held.borrow_and_update().clone();
+        // A verdict of a time without any assignment says nothing under one.
+        let is_early = held.is_some() && decided.as_ref().is_some_and(|decided| decided.accepted.is_none());
+        let location =
+            decided.filter(|_| !is_early).map_or(Location::Unknown, |decided| decided.verdict.location);
+        let surroundings = self.surroundings.borrow_and_update().clone().unwrap_or_default();
+        let facts = Facts { addresses: surroundings.addresses, ..self.machine.clone() };
+        let wanted = policy::desired(held.as_ref(), location, &facts).map(|desired| {
+            let chosen = desired.firewall.as_ref().filter(|_| is_written);
+            self.names.want(chosen.map(|chosen| names_of(&chosen.policy)).unwrap_or_default());
+            let ground =
+                chosen.map(|_| Ground { resolvers: surroundings.resolvers, names: self.names.known() });
+            Wanted { ground: Arc::new(ground.unwrap_or_default()), desired }
+        });
+        Wish { wanted, location, is_early }
+    }
+
+    /// Waits until something is another. May be cancelled.
+    async fn changed(&mut self) -> Result<Changed, Closed> {
+        let Self { held, decided, surroundings, names, touched, stop: _, machine: _ } = self;
+        tokio::select! {
+            biased;
+            changed = held.changed() => changed?,
+            changed = decided.changed() => changed?,
+            changed = surroundings.changed() => changed?,
+            changed = names.changed() => changed?,
+            changed = touched.changed() => {
+                changed?;
+                return Ok(Changed::Touched);
+            }
+        }
+        Ok(Changed::Wish)
+    }
 }
 
 /// Whoever feeds the loop has ended.
@@ -151,13 +208,7 @@ impl EnforceTask {
             // A program that were begun now would be ended in the middle of its work.
             return Ok(Some(Stopped::Asked));
         }
-        let decided = self.inputs.decided.borrow_and_update().clone();
-        let held = self.inputs.held.borrow_and_update().clone();
-        // A verdict of a time without any assignment says nothing under one.
-        let is_early = held.is_some() && decided.as_ref().is_some_and(|decided| decided.accepted.is_none());
-        let location =
-            decided.filter(|_| !is_early).map_or(Location::Unknown, |decided| decided.verdict.location);
-        let wanted = self.wanted(held.as_ref(), location);
+        let Wish { wanted, location, is_early } = self.inputs.wish(self.backend.firewall().is_some());
         let about = (self.ended_at.elapsed(), self.is_doubted);
         let step = match self.patience(is_early) {
             Some(left) => Step::Rest(Some(left)),
@@ -175,22 +226,6 @@ impl EnforceTask {
         }
     }
 
-    /// What follows from all that is known at the moment.
-    fn wanted(&mut self, held: Option<&Accepted>, location: Location) -> Option<Wanted> {
-        let Inputs { machine, surroundings, names, .. } = &mut self.inputs;
-        let surroundings = surroundings.borrow_and_update().clone().unwrap_or_default();
-        let facts = Facts { addresses: surroundings.addresses, ..machine.clone() };
-        let desired = policy::desired(held, location, &facts)?;
-        let ground = match (self.backend.firewall(), &desired.firewall) {
-            (Some(_), Some(chosen)) => {
-                names.want(names_of(&chosen.policy));
-                Ground { resolvers: surroundings.resolvers, names: names.known() }
-            }
-            (Some(_) | None, _) => Ground::default(),
-        };
-        Some(Wanted { desired, ground: Arc::new(ground) })
-    }
-
     /// How long the verdict that is about to come is still waited for.
     fn patience(&mut self, is_early: bool) -> Option<Duration> {
         if !is_early {
@@ -204,18 +239,11 @@ impl EnforceTask {
 
     /// Waits until something is another.
     async fn rest(&mut self, pause: Option<Duration>) -> Result<Option<Stopped>, Closed> {
-        let Inputs { held, decided, surroundings, names, touched, stop, machine: _ } = &mut self.inputs;
+        let stop = self.inputs.stop.clone();
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Some(Stopped::Asked)),
-            changed = held.changed() => changed?,
-            changed = decided.changed() => changed?,
-            changed = surroundings.changed() => changed?,
-            changed = names.changed() => changed?,
-            changed = touched.changed() => {
-                changed?;
-                self.is_doubted = true;
-            }
+            changed = self.inputs.changed() => self.is_doubted |= changed? == Changed::Touched,
             () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
         }
         Ok(None)
@@ -240,13 +268,34 @@ impl EnforceTask {
         let location = wanted.desired.location;
         let stands = attempted.state != EnforcementState::Failed;
         self.publish(Some(wanted.clone()), location, attempted);
-        if stands {
-            let own = self.inputs.surroundings.borrow().clone().unwrap_or_default().addresses;
-            if let Some(failed) = self.backend.finish(&wanted, &own).await {
-                self.publish(Some(wanted), location, failed);
-            }
+        if stands && let Some(failed) = self.finish(&wanted).await? {
+            self.publish(Some(wanted), location, failed);
         }
         Ok(None)
+    }
+
+    /// Does what is left to do once a policy stands, until it is done or something else is wanted: nothing keeps a verdict
+    /// waiting.
+    async fn finish(&mut self, wanted: &Wanted) -> Result<Option<Attempted>, Closed> {
+        let own = self.inputs.surroundings.borrow().clone().unwrap_or_default().addresses;
+        let (is_written, stop) = (self.backend.firewall().is_some(), self.inputs.stop.clone());
+        let outdated = CancellationToken::new();
+        let mut finishing = pin!(self.backend.finish(wanted, &own, &outdated));
+        loop {
+            tokio::select! {
+                biased;
+                failed = &mut finishing => return Ok(failed),
+                () = stop.cancelled(), if !outdated.is_cancelled() => outdated.cancel(),
+                changed = self.inputs.changed(), if !outdated.is_cancelled() => {
+                    self.is_doubted |= changed? == Changed::Touched;
+                    if self.inputs.wish(is_written).wanted.as_ref() != Some(wanted) {
+                        outdated.cancel();
+                        // Should the wish be the same again when it is looked at next, the rest is still to be done.
+                        self.is_doubted = true;
+                    }
+                }
+            }
+        }
     }
 
     fn publish(&mut self, wanted: Option<Wanted>, location: Location, attempted: Attempted) {

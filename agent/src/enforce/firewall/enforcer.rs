@@ -17,11 +17,12 @@ use landmark_daemon::error::Chain;
 use landmark_proto::firewall::{Mode, Policy};
 use landmark_proto::message::{EnforcementState, FirewallHits};
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::reconcile::{Done, EnforcerError, reconcile};
 use self::tallies::Tallies;
-use super::flows::{Treatment, treat};
+use super::flows::{Flow, Treatment, treat};
 use super::ground::Ground;
 use super::hits::Subject;
 use super::render::{self, Rendered, render};
@@ -89,9 +90,14 @@ impl Enforcer {
     }
 
     /// Judges the flows that were there before what stands, if they were not yet: what went wrong, if so. It may take a while
-    /// where there are very many; the rules are in force meanwhile. `own`: the machine's addresses, by which the direction of
-    /// a flow is told.
-    pub async fn judge(&mut self, wanted: &Wanted, own: &[IpAddr]) -> Option<Attempted> {
+    /// where there are very many; the rules are in force meanwhile. Once it is outdated the rest is left for another time.
+    /// `own`: the machine's addresses, by which the direction of a flow is told.
+    pub async fn judge(
+        &mut self,
+        wanted: &Wanted,
+        own: &[IpAddr],
+        outdated: &CancellationToken,
+    ) -> Option<Attempted> {
         let chosen = wanted.desired.firewall.clone()?;
         let may_cut = match self.unjudged {
             Unjudged::None => return None,
@@ -99,13 +105,22 @@ impl Enforcer {
             Unjudged::All => true,
         };
         let ground = Arc::clone(&wanted.ground);
-        if let Err(error) = judge_flows(Arc::clone(&chosen), ground, own.to_vec(), may_cut).await {
+        let judging = Judging {
+            chosen: Arc::clone(&chosen),
+            ground,
+            own: own.iter().copied().collect(),
+            may_cut,
+            outdated: outdated.clone(),
+        };
+        if let Err(error) = judging.run().await {
             self.unjudged = Unjudged::All;
             let reason = format!("connections from before were not judged: {}", Chain(&error));
             return Some(Attempted::kept(EnforcementState::Failed, reason));
         }
-        self.unjudged = Unjudged::None;
-        self.judged_by = Some(chosen);
+        if !outdated.is_cancelled() {
+            self.unjudged = Unjudged::None;
+            self.judged_by = Some(chosen);
+        }
         None
     }
 
@@ -226,24 +241,35 @@ fn can_drop(ruleset: &Ruleset) -> bool {
     })
 }
 
-/// Judges the flows that were there before by the policy that came.
-async fn judge_flows(
+/// What flows that were there before are judged by.
+struct Judging {
     chosen: Arc<Chosen>,
     ground: Arc<Ground>,
-    own: Vec<IpAddr>,
+    own: BTreeSet<IpAddr>,
     may_cut: bool,
-) -> io::Result<()> {
-    spawn_blocking(move || {
-        let own: BTreeSet<IpAddr> = own.into_iter().collect();
-        let (n_cut, n_restored) =
-            system::treat_flows(|flow| match treat(&chosen.policy, &ground, &own, flow) {
-                Treatment::Cut if !may_cut => Treatment::Leave,
-                treatment @ (Treatment::Leave | Treatment::Cut | Treatment::Restore) => treatment,
-            })?;
-        if n_cut + n_restored > 0 {
-            info!(n_cut, n_restored, policy = %chosen.policy.name, "connections from before were judged");
+    outdated: CancellationToken,
+}
+
+impl Judging {
+    async fn run(self) -> io::Result<()> {
+        spawn_blocking(move || {
+            let (n_cut, n_restored) = system::treat_flows(|flow| self.treatment(flow))?;
+            if n_cut + n_restored > 0 {
+                let policy = self.chosen.policy.name.as_str();
+                info!(n_cut, n_restored, policy, "connections from before were judged");
+            }
+            Ok(())
+        })
+        .await?
+    }
+
+    fn treatment(&self, flow: &Flow) -> Treatment {
+        if self.outdated.is_cancelled() {
+            return Treatment::Leave;
         }
-        Ok(())
-    })
-    .await?
+        match treat(&self.chosen.policy, &self.ground, &self.own, flow) {
+            Treatment::Cut if !self.may_cut => Treatment::Leave,
+            treatment @ (Treatment::Leave | Treatment::Cut | Treatment::Restore) => treatment,
+        }
+    }
 }
