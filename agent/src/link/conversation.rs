@@ -215,7 +215,7 @@ impl Conversation {
     /// The firewall has counted.
     pub fn counted(&mut self, hits: FirewallHits) {
         if self.wants_hits {
-            self.hits.retain(|older| older.in_force != hits.in_force);
+            self.hits.retain(|older| older.in_force.policy != hits.in_force.policy);
             self.hits.push_back(hits);
         }
     }

@@ -13,13 +13,20 @@ use landmark_proto::revision::Held;
 use super::render::{DecidedBy, Rendered};
 use super::ruleset::Count;
 
-/// What is counted: as long as it is the same, totals go on.
+/// What is counted: as long as it is the same policy of the same assignment, totals go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The assignment that the policy comes from.
     pub held: Held,
     /// The profile, and its policy.
     pub in_force: ProfileInForce,
+}
+
+impl Subject {
+    /// Whether the same is counted, whichever profile gave the policy.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.held == other.held && self.in_force.policy == other.in_force.policy
+    }
 }
 
 /// Totals of one policy.
@@ -55,13 +62,13 @@ impl Hits {
         rendered: &Rendered,
         counts: &[Vec<Count>],
     ) -> bool {
-        let is_new = self.subject.as_ref() != Some(&subject);
+        let is_new = self.subject.as_ref().is_none_or(|before| !before.is_same(&subject));
         if is_new {
             self.totals.clear();
             self.names =
                 policy.exceptions.as_slice().iter().map(|exception| exception.name.clone()).collect();
-            self.subject = Some(subject);
         }
+        self.subject = Some(subject);
         let chains = rendered.ruleset.chains.iter().map(|chain| chain.name.as_str()).zip(0..);
         let places: HashMap<&str, usize> = chains.collect();
         let standing = |counter: &super::render::Counter| {

@@ -48,13 +48,14 @@ impl Tallies {
         now: Instant,
     ) {
         self.0.retain(|tally| tally.subject.held == subject.held);
-        let known = self.0.iter().position(|tally| tally.subject == subject);
+        let known = self.0.iter().position(|tally| tally.subject.is_same(&subject));
         let mut tally = match known {
             Some(place) => self.0.remove(place),
             None => {
                 Tally { subject: subject.clone(), is_observing: false, since: now, hits: Hits::default() }
             }
         };
+        tally.subject = subject.clone();
         tally.is_observing = policy.mode == Mode::Observe;
         tally.hits.stands(subject, policy, rendered, counts);
         if self.0.len() == MAX {
@@ -101,8 +102,12 @@ mod tests {
     }
 
     fn stand(tallies: &mut Tallies, revision: u64, policy: &Policy) -> Rendered {
+        stand_by(tallies, revision, policy, &policy.name)
+    }
+
+    fn stand_by(tallies: &mut Tallies, revision: u64, policy: &Policy, profile: &ItemName) -> Rendered {
         let held = Held { revision: Revision::new(revision).unwrap(), digest: Digest::of(b"") };
-        let in_force = ProfileInForce { profile: policy.name.clone(), policy: policy.name.clone() };
+        let in_force = ProfileInForce { profile: profile.clone(), policy: policy.name.clone() };
         let rendered = render(policy, &Ground::default());
         tallies.stands(Subject { held, in_force }, (policy, &rendered), &[], Instant::now());
         rendered
@@ -137,6 +142,19 @@ mod tests {
         let rendered = stand(&mut tallies, 7, &outside);
         count(&mut tallies, &rendered);
         assert_eq!(told(&tallies), [("outside".to_owned(), 2 * n)]);
+    }
+
+    #[test]
+    fn a_policy_that_two_profiles_give_is_told_once() {
+        let outside = policy("outside");
+        let mut tallies = Tallies::default();
+        let rendered = stand_by(&mut tallies, 7, &outside, &"hotel".parse().unwrap());
+        count(&mut tallies, &rendered);
+        let n = told(&tallies)[0].1;
+        let rendered = stand_by(&mut tallies, 7, &outside, &"train".parse().unwrap());
+        count(&mut tallies, &rendered);
+        assert_eq!(told(&tallies), [("outside".to_owned(), 2 * n)]);
+        assert_eq!(tallies.reports(Instant::now())[0].in_force.profile.as_str(), "train");
     }
 
     #[test]
