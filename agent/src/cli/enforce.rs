@@ -159,7 +159,12 @@ async fn tell_plan(config: &Config, place: Option<Place>, json: bool) -> anyhow:
     };
     let outlook = local::outlook(config, location).await?;
     let present = present().await?;
-    let plan = plan(&present, Some(&outlook.rendered.ruleset));
+    // Who has lost what he held loosens nothing.
+    let kept = match &present {
+        Present::Ruleset(ruleset, _) if outlook.desired.is_none() && ruleset.can_drop() => Some(ruleset),
+        Present::Nothing | Present::Ruleset(..) | Present::Strange(_) => None,
+    };
+    let plan = plan(&present, Some(kept.unwrap_or(&outlook.rendered.ruleset)));
     let lines = plan.difference();
     if json {
         let line = |line: &Line| match line {
@@ -176,7 +181,7 @@ async fn tell_plan(config: &Config, place: Option<Place>, json: bool) -> anyhow:
             "lines": lines.iter().map(line).collect::<Vec<_>>(),
         })));
     }
-    let mut said = heading(&outlook, location);
+    let mut said = heading(&outlook, location, kept.is_some());
     if plan.is_empty() {
         said.push_str("Nothing would change: the rules stand as they shall.\n");
         return print(&said);
@@ -193,10 +198,15 @@ async fn tell_plan(config: &Config, place: Option<Place>, json: bool) -> anyhow:
 }
 
 /// Which policy it would be, and why.
-fn heading(outlook: &Outlook, location: Location) -> String {
+fn heading(outlook: &Outlook, location: Location, is_kept: bool) -> String {
     let mut said = String::new();
     let Some(desired) = &outlook.desired else {
-        return "No assignment is held: nothing is enforced, and these rules make the kernel follow connections.\n\n".to_owned();
+        return if is_kept {
+            "No assignment is held: the rules of an earlier one are kept until one comes.\n\n"
+        } else {
+            "No assignment is held: nothing is enforced, and these rules make the kernel follow connections.\n\n"
+        }
+        .to_owned();
     };
     let revision = desired.held.revision;
     for (profile, why) in &outlook.skipped {

@@ -26,7 +26,7 @@ use super::flows::{Flow, Treatment, treat};
 use super::ground::Ground;
 use super::hits::Subject;
 use super::render::{self, Rendered, render};
-use super::ruleset::{Action, Present, Ruleset, Verdict};
+use super::ruleset::{Present, Ruleset};
 use super::system;
 use crate::enforce::Wanted;
 use crate::enforce::backend::Attempted;
@@ -129,7 +129,7 @@ impl Enforcer {
         let is_first = self.written.is_none();
         let present = if is_first { spawn_blocking(system::read).await.ok() } else { None };
         match present {
-            Some(Ok(Present::Ruleset(ruleset, _))) if can_drop(&ruleset) => {
+            Some(Ok(Present::Ruleset(ruleset, _))) if ruleset.can_drop() => {
                 Attempted::kept(EnforcementState::Failed, LEFT)
             }
             Some(_) | None => self.open(reason).await,
@@ -231,14 +231,6 @@ fn usual(policy: &Policy) -> Attempted {
             Attempted::kept(EnforcementState::Observed, reason)
         }
     }
-}
-
-/// Whether any packet could be dropped by it.
-fn can_drop(ruleset: &Ruleset) -> bool {
-    ruleset.chains.iter().any(|chain| {
-        chain.base.is_some_and(|base| base.policy == Verdict::Drop)
-            || chain.rules.iter().any(|rule| rule.action == Action::Verdict(Verdict::Drop))
-    })
 }
 
 /// What flows that were there before are judged by.

@@ -23,6 +23,16 @@ pub struct Ruleset {
     pub chains: Vec<Chain>,
 }
 
+impl Ruleset {
+    /// Whether any packet could be dropped by it.
+    pub fn can_drop(&self) -> bool {
+        self.chains.iter().any(|chain| {
+            chain.base.is_some_and(|base| base.policy == Verdict::Drop)
+                || chain.rules.iter().any(|rule| rule.action == Action::Verdict(Verdict::Drop))
+        })
+    }
+}
+
 /// A named set of ports or addresses, which any number of rules may use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Set {
