@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tracing::info;
 
-use crate::admin::token::ApiToken;
+use crate::access::Authenticator;
+use crate::access::token_file::TokenFile;
+use crate::admin::Administration;
 use crate::assignments::AssignmentsHandle;
 use crate::config::{Advertise, Config};
 use crate::edge::{self, Limits, Plane};
@@ -64,7 +66,7 @@ struct State {
     store: Store,
     authority: Arc<Authority>,
     tls: TlsSettings,
-    token: ApiToken,
+    token_file: TokenFile,
 }
 
 impl App {
@@ -78,7 +80,7 @@ impl App {
         let state_dir = StateDir::open(&config.state_dir)?;
         let host_name = host_name();
         let advertised = advertise::advertised(&config.advertise, &addresses, &host_name);
-        let State { store, authority, tls, token } = open_state(config, &state_dir, &host_name).await?;
+        let State { store, authority, tls, token_file } = open_state(config, &state_dir, &host_name).await?;
 
         let mut tasks = Tasks::new();
         let stop = tasks.stop_token();
@@ -105,7 +107,7 @@ impl App {
             fleet: &fleet,
             health: &health,
         };
-        let administration = wired.administration(&advertised, token, stop.clone())?;
+        let administration = wired.administration(&advertised, token_file, stop.clone())?;
         let planes = [
             plane(
                 "agents",
@@ -235,21 +237,22 @@ impl Wired<'_> {
     fn administration(
         &self,
         advertised: &Advertise,
-        token: ApiToken,
+        token_file: TokenFile,
         stop: CancellationToken,
     ) -> anyhow::Result<Routes> {
-        let parts = admin::Parts {
+        let administration = Arc::new(Administration::new(admin::Parts {
             store: self.store.clone(),
             assignments: self.assignments.clone(),
             fleet: self.fleet.clone(),
             max_servers: self.config.max_reference_servers,
             authority_pin: self.authority.pin(),
             enrollment: advertised.enrollment.clone(),
-            token,
-            health: self.health.service(),
             stop,
-        };
-        admin::routes(parts).context("cannot serve administration")
+        }));
+        let authenticator = Arc::new(Authenticator::new(token_file));
+        let grpc = admin::routes(administration, authenticator, self.health.service())
+            .context("cannot serve administration")?;
+        Ok(grpc.into())
     }
 }
 
@@ -267,14 +270,14 @@ async fn open_state(config: &Config, state_dir: &StateDir, host_name: &str) -> a
     // Keys and files: nothing that may hold up the runtime.
     let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
         let authority = Arc::new(Authority::open(&folder, known)?.with_agent_life(agent_life));
-        let token = ApiToken::open(&folder)?;
+        let token_file = TokenFile::open(&folder)?;
         let names = ServerNames::new(names.iter().map(String::as_str));
         let tls = TlsSettings::open(&folder, Arc::clone(&authority), names, SystemTime::now())?;
-        Ok((authority, tls, token))
+        Ok((authority, tls, token_file))
     });
-    let (authority, tls, token) = opened.await.context("opening the state folder ended early")??;
+    let (authority, tls, token_file) = opened.await.context("opening the state folder ended early")??;
     store.record_authority_pin(authority.pin()).await?;
-    Ok(State { store, authority, tls, token })
+    Ok(State { store, authority, tls, token_file })
 }
 
 fn plane(

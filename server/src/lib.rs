@@ -14,6 +14,7 @@
 //! published. `identity` says who an agent is, `ops` and `metrics` how the server is doing, `config` how it shall be, and
 //! `app` wires all of it.
 
+pub mod access;
 pub mod admin;
 pub mod settings;
 pub mod store;

@@ -41,7 +41,7 @@ const MAX_EVIDENCE: u32 = 16;
 const MAX_NAMED: usize = 1000;
 
 #[derive(Debug)]
-pub(super) struct Agents {
+pub(crate) struct Agents {
     pub(super) store: Store,
     pub(super) assignments: AssignmentsHandle,
     pub(super) fleet: Fleet,
@@ -50,21 +50,22 @@ pub(super) struct Agents {
 }
 
 impl Agents {
-    pub(super) fn list(
+    pub(crate) fn list(
         &self,
         request: wire::ListAgentsRequest,
     ) -> Result<wire::ListAgentsResponse, AdminError> {
-        let wire::ListAgentsRequest { filter, page_size, page_token } = request;
+        let wire::ListAgentsRequest { filter, page_size, page_token, order: _, descending: _ } = request;
         let filter = filter_from_wire(filter)?;
         let after = key_from_token(&page_token)?;
         let page = self.fleet.registry().list(&filter, after, PageSize::from_wire(page_size)?.get());
         Ok(wire::ListAgentsResponse {
             agents: page.agents.iter().map(agent_to_wire).collect(),
             next_page_token: page.next.as_ref().map(key_to_token).unwrap_or_default(),
+            n_matching: 0,
         })
     }
 
-    pub(super) async fn get(&self, request: wire::GetAgentRequest) -> Result<wire::AgentDetail, AdminError> {
+    pub(crate) async fn get(&self, request: wire::GetAgentRequest) -> Result<wire::AgentDetail, AdminError> {
         let wire::GetAgentRequest { agent } = request;
         let view = self.find(&agent)?;
         let history = self.store.history(view.agent.agent_id, N_COUNTED).await?;
@@ -73,7 +74,7 @@ impl Agents {
         Ok(detail_to_wire(&view, shown, n_flips))
     }
 
-    pub(super) async fn evidence(
+    pub(crate) async fn evidence(
         &self,
         request: wire::ListAgentEvidenceRequest,
     ) -> Result<wire::ListAgentEvidenceResponse, AdminError> {
@@ -90,7 +91,7 @@ impl Agents {
         })
     }
 
-    pub(super) async fn recheck(
+    pub(crate) async fn recheck(
         &self,
         request: wire::RecheckAgentsRequest,
     ) -> Result<wire::RecheckAgentsResponse, AdminError> {
@@ -122,7 +123,7 @@ impl Agents {
         Ok(wire::RecheckAgentsResponse { n_asked: count(n_asked), n_offline: count(n_offline) })
     }
 
-    pub(super) async fn remove(
+    pub(crate) async fn remove(
         &self,
         request: wire::RemoveAgentRequest,
     ) -> Result<wire::RemoveAgentResponse, AdminError> {
@@ -140,7 +141,7 @@ impl Agents {
     }
 
     /// The present assignment, or an older one, which is told to be superseded.
-    pub(super) async fn watch_assignment(
+    pub(crate) async fn watch_assignment(
         &self,
         request: wire::WatchAssignmentRequest,
     ) -> Result<impl Stream<Item = Result<wire::AssignmentProgress, Status>> + Send + use<>, AdminError> {
@@ -157,7 +158,7 @@ impl Agents {
         }))
     }
 
-    pub(super) fn watch(
+    pub(crate) fn watch(
         &self,
         request: wire::WatchAgentsRequest,
     ) -> Result<impl Stream<Item = Result<wire::AgentEvent, Status>> + Send + use<>, AdminError> {

@@ -16,13 +16,13 @@ use crate::store::assignments::{Assigned, Signature, Stored};
 use crate::store::drafts::{Author, Etag};
 
 #[derive(Debug)]
-pub(super) struct Assignments {
+pub(crate) struct Assignments {
     pub(super) store: Store,
     pub(super) handle: AssignmentsHandle,
 }
 
 impl Assignments {
-    pub(super) async fn assign(
+    pub(crate) async fn assign(
         &self,
         request: wire::AssignRequest,
         by: Author,
@@ -33,7 +33,7 @@ impl Assignments {
         Ok(assigned_to_wire(&assigned))
     }
 
-    pub(super) async fn assign_again(
+    pub(crate) async fn assign_again(
         &self,
         request: wire::AssignAgainRequest,
         by: Author,
@@ -46,7 +46,7 @@ impl Assignments {
         Ok(assigned_to_wire(&assigned))
     }
 
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &self,
         request: wire::ListAssignmentsRequest,
     ) -> Result<wire::ListAssignmentsResponse, AdminError> {
@@ -66,7 +66,7 @@ impl Assignments {
         })
     }
 
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         request: wire::GetAssignmentRequest,
     ) -> Result<wire::AssignmentDetail, AdminError> {
@@ -75,7 +75,7 @@ impl Assignments {
     }
 
     /// From 0 is from nothing, which is the default settings; to 0 is to the present one.
-    pub(super) async fn diff(
+    pub(crate) async fn diff(
         &self,
         request: wire::DiffAssignmentsRequest,
     ) -> Result<wire::SettingsDiff, AdminError> {
@@ -97,7 +97,7 @@ impl Assignments {
 }
 
 /// An assignment; `None` is the present one.
-pub(super) async fn find(store: &Store, revision: Option<Revision>) -> Result<Stored, AdminError> {
+pub(crate) async fn find(store: &Store, revision: Option<Revision>) -> Result<Stored, AdminError> {
     match revision {
         Some(revision) => store.assignment(revision).await?.ok_or(AdminError::NoAssignment(revision)),
         None => store.present_assignment().await?.ok_or(AdminError::NothingAssigned),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use landmark_proto::settings::Settings;
 use landmark_proto::wire;
+use tokio::sync::watch;
 use tracing::info;
 
 use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire, findings_to_wire};
@@ -21,19 +22,26 @@ use self::reached::reached;
 pub(super) use self::resolver::Resolver;
 
 #[derive(Debug)]
-pub(super) struct Drafts {
+pub(crate) struct Drafts {
     pub(super) store: Store,
     pub(super) max_servers: MaxServers,
     pub(super) resolver: Resolver,
     pub(super) fleet: Fleet,
+    /// How often it was saved or discarded here.
+    pub(super) saved_tx: watch::Sender<u64>,
 }
 
 impl Drafts {
-    pub(super) async fn get(&self) -> Result<wire::Draft, AdminError> {
+    /// Tells of every save and discard; the value is of no meaning to others.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.saved_tx.subscribe()
+    }
+
+    pub(crate) async fn get(&self) -> Result<wire::Draft, AdminError> {
         Ok(draft_to_wire(self.store.draft().await?))
     }
 
-    pub(super) async fn edit(
+    pub(crate) async fn edit(
         &self,
         request: wire::EditDraftRequest,
         by: Author,
@@ -45,10 +53,11 @@ impl Drafts {
         let apply = |present: &Settings| settings::apply(present, &edits, self.max_servers);
         let draft = self.store.edit_draft(expected.as_ref(), changed, apply).await?;
         info!(%by, n_edits = edits.len(), etag = draft.etag.as_str(), "draft saved");
+        self.saved_tx.send_modify(|n| *n += 1);
         Ok(draft_to_wire(draft))
     }
 
-    pub(super) async fn discard(
+    pub(crate) async fn discard(
         &self,
         request: wire::DiscardDraftRequest,
         by: Author,
@@ -58,11 +67,12 @@ impl Drafts {
         let changed = Changed { at: SystemTime::now(), by: by.clone() };
         let draft = self.store.discard_draft(expected.as_ref(), changed).await?;
         info!(%by, etag = draft.etag.as_str(), "draft discarded");
+        self.saved_tx.send_modify(|n| *n += 1);
         Ok(draft_to_wire(draft))
     }
 
     /// From the present assignment, or from the default settings before the first.
-    pub(super) async fn diff(&self) -> Result<wire::SettingsDiff, AdminError> {
+    pub(crate) async fn diff(&self) -> Result<wire::SettingsDiff, AdminError> {
         let draft = self.store.draft().await?;
         let from = draft.assigned.map(|held| held.revision);
         let assigned = match from {
@@ -76,7 +86,7 @@ impl Drafts {
     }
 
     /// What is doubtful in it.
-    pub(super) async fn lint(&self) -> Result<wire::LintDraftResponse, AdminError> {
+    pub(crate) async fn lint(&self) -> Result<wire::LintDraftResponse, AdminError> {
         let settings = self.store.draft().await?.settings;
         let names = self.resolver.resolve(lint::names(&settings.reference_servers)).await;
         let health = reached(&self.fleet.health().await?, SystemTime::now());

@@ -6,6 +6,7 @@ use landmark_proto::revision::Revision;
 use landmark_proto::violation::{Path, Violations};
 use thiserror::Error;
 
+use crate::access::{Caller, Permission, Role};
 use crate::fleet::FindError;
 use crate::store::StoreError;
 use crate::store::assignments::AssignError;
@@ -15,8 +16,21 @@ use crate::store::drafts::{Draft, EditDraftError};
 #[derive(Debug, Error)]
 pub(crate) enum AdminError {
     /// No API token, or a wrong one.
-    #[error("a valid API token is needed: the file admin-token in the server's state folder has it")]
+    #[error(
+        "a valid API token is needed: sign in (landmarkctl login), or use the file admin-token in the server's state folder"
+    )]
     Unauthenticated,
+    /// A caller without the permission.
+    #[error(
+        "{} may not {} (role {}; it takes the permission {permission}, which the role {} has)",
+        caller.author, permission.deed(), caller.role, Role::least_with(*permission)
+    )]
+    NotPermitted {
+        /// What it takes.
+        permission: Permission,
+        /// Who called.
+        caller: Caller,
+    },
     /// Values break rules.
     #[error("{}", summary(.0))]
     Invalid(#[from] Violations),

@@ -23,14 +23,14 @@ use crate::fleet::{Agent, Fleet, FleetHits, PolicyHits, RuleCount};
 use crate::store::Store;
 
 #[derive(Debug)]
-pub(super) struct Firewall {
+pub(crate) struct Firewall {
     pub(super) store: Store,
     pub(super) fleet: Fleet,
 }
 
 impl Firewall {
     /// Which profile a machine gets by the draft, or by an assignment.
-    pub(super) async fn which(
+    pub(crate) async fn which(
         &self,
         request: wire::WhichFirewallProfileRequest,
     ) -> Result<wire::WhichFirewallProfileResponse, AdminError> {
@@ -54,7 +54,7 @@ impl Firewall {
     }
 
     /// What the firewalls have counted, of all policies or of one.
-    pub(super) async fn hits(
+    pub(crate) async fn hits(
         &self,
         request: wire::ListFirewallHitsRequest,
     ) -> Result<wire::ListFirewallHitsResponse, AdminError> {

@@ -1,5 +1,5 @@
-//! Who may call: everything needs the API token, except asking for health. One place in front of all services, so that
-//! a service that is added later is guarded too.
+//! Who may call: everything needs a caller who has the permission, except asking for health and signing in. One place in
+//! front of all services, so that a service that is added later is guarded too.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,51 +15,74 @@ use tonic::{Code, Status};
 use tracing::warn;
 
 use super::error::AdminError;
-use super::token::ApiToken;
+use crate::access::{Access, Authenticator, rpc};
 use crate::edge::PeerAddress;
 use crate::metrics;
-use crate::store::drafts::Author;
 
-/// Whoever has the token of the first start.
-const ADMINISTRATOR: &str = "admin";
 /// Anyone can be refused as often as they like; the log tells it this often.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 const HEALTH: &str = "/grpc.health.v1.Health/";
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/";
 
 #[derive(Debug)]
 struct Guard {
-    token: ApiToken,
+    authenticator: Arc<Authenticator>,
     last_warning: Mutex<Option<Instant>>,
 }
 
-/// Puts the guard in front of everything in `routes`. Behind it every request carries its [`Author`].
-pub(super) fn guarded(routes: Routes, token: ApiToken) -> Routes {
-    let guard = Arc::new(Guard { token, last_warning: Mutex::new(None) });
-    let router: Router = routes.into_axum_router().layer(from_fn_with_state(guard, check));
-    router.into()
+/// Puts the guard in front of everything in `routes`. Behind it every request carries its
+/// [`Caller`](crate::access::Caller).
+pub(super) fn guarded(routes: Routes, authenticator: Arc<Authenticator>) -> Router {
+    let guard = Arc::new(Guard { authenticator, last_warning: Mutex::new(None) });
+    routes.into_axum_router().layer(from_fn_with_state(guard, check))
 }
 
 async fn check(State(guard): State<Arc<Guard>>, mut request: Request<Body>, next: Next) -> Response<Body> {
-    let method = method_name(request.uri().path());
-    let response = if request.uri().path().starts_with(HEALTH) {
-        next.run(request).await
-    } else if guard.admits(&request) {
-        request.extensions_mut().insert(Author::from(ADMINISTRATOR.to_owned()));
-        next.run(request).await
-    } else {
-        guard.warn(request.extensions().get::<PeerAddress>());
-        Status::from(AdminError::Unauthenticated).into_http()
+    let (method, access) = access_of(request.uri().path());
+    let response = match guard.admit(&mut request, access).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            if matches!(refusal, AdminError::Unauthenticated) {
+                guard.warn(request.extensions().get::<PeerAddress>());
+            }
+            Status::from(refusal).into_http()
+        }
     };
     metrics::admin_call(method, code_name(&response));
     response
 }
 
+/// For whom a path is. What is not known is for nobody; strangers are not told so.
+fn access_of(path: &str) -> (&'static str, Option<Access>) {
+    if path.starts_with(HEALTH) {
+        return ("other", Some(Access::Anyone));
+    }
+    if path.starts_with(REFLECTION) {
+        return ("other", Some(Access::SignedIn));
+    }
+    let method = path
+        .strip_prefix('/')
+        .and_then(|path| path.split_once('/'))
+        .filter(|(service, _)| *service == admin_server::SERVICE_NAME)
+        .and_then(|(_, method)| rpc(method));
+    method.map_or(("other", None), |(name, access)| (name, Some(access)))
+}
+
 impl Guard {
-    /// RFC 6750: `Authorization: Bearer TOKEN`, the scheme in any case.
-    fn admits(&self, request: &Request<Body>) -> bool {
-        let Some(value) = request.headers().get(header::AUTHORIZATION) else { return false };
-        let Some((scheme, token)) = value.as_bytes().split_at_checked("Bearer ".len()) else { return false };
-        scheme.eq_ignore_ascii_case(b"Bearer ") && self.token.is(token.trim_ascii())
+    async fn admit(&self, request: &mut Request<Body>, access: Option<Access>) -> Result<(), AdminError> {
+        if access == Some(Access::Anyone) {
+            return Ok(());
+        }
+        let token = bearer(request).ok_or(AdminError::Unauthenticated)?;
+        let caller = self.authenticator.bearer(token).await?.ok_or(AdminError::Unauthenticated)?;
+        match access {
+            // Answered by the service itself: there is no such method.
+            None | Some(Access::Anyone | Access::SignedIn) => {}
+            Some(Access::Needs(permission)) if caller.may(permission) => {}
+            Some(Access::Needs(permission)) => return Err(AdminError::NotPermitted { permission, caller }),
+        }
+        request.extensions_mut().insert(caller);
+        Ok(())
     }
 
     fn warn(&self, peer: Option<&PeerAddress>) {
@@ -73,42 +96,12 @@ impl Guard {
     }
 }
 
-/// The contract's own name of a method, so that a caller cannot invent labels.
-fn method_name(path: &str) -> &'static str {
-    let method = path
-        .strip_prefix('/')
-        .and_then(|path| path.split_once('/'))
-        .filter(|(service, _)| *service == admin_server::SERVICE_NAME);
-    METHODS.iter().find(|name| method.is_some_and(|(_, method)| method == **name)).copied().unwrap_or("other")
+/// RFC 6750: `Authorization: Bearer TOKEN`, the scheme in any case.
+fn bearer(request: &Request<Body>) -> Option<&[u8]> {
+    let value = request.headers().get(header::AUTHORIZATION)?;
+    let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
 }
-
-const METHODS: &[&str] = &[
-    "GetServerInfo",
-    "GetDraft",
-    "EditDraft",
-    "DiscardDraft",
-    "DiffDraft",
-    "LintDraft",
-    "Assign",
-    "AssignAgain",
-    "ListAssignments",
-    "GetAssignment",
-    "DiffAssignments",
-    "WatchAssignment",
-    "ListAgents",
-    "GetAgent",
-    "WatchAgents",
-    "RecheckAgents",
-    "ListAgentEvidence",
-    "GetReferenceServerHealth",
-    "SweepReferenceServers",
-    "WhichFirewallProfile",
-    "ListFirewallHits",
-    "RemoveAgent",
-    "CreateJoinToken",
-    "ListJoinTokens",
-    "RevokeJoinToken",
-];
 
 /// A refusal stands in the headers; what went well, or ends later as a stream, does not.
 fn code_name(response: &Response<Body>) -> &'static str {
@@ -139,45 +132,34 @@ fn code_name(response: &Response<Body>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message as _;
-
     use super::*;
 
     #[test]
-    fn every_method_of_the_contract_has_a_label_and_no_other() {
-        let set = prost_types::FileDescriptorSet::decode(landmark_proto::wire::DESCRIPTORS).unwrap();
-        let admin =
-            set.file.iter().flat_map(|file| &file.service).find(|service| service.name() == "Admin").unwrap();
-        let methods: Vec<&str> = admin.method.iter().map(|method| method.name()).collect();
-        assert_eq!(methods, METHODS);
-        assert_eq!(method_name("/landmark.v1.Admin/Assign"), "Assign");
-        assert_eq!(method_name("/landmark.v1.Admin/Invented"), "other");
-        assert_eq!(method_name("/landmark.v1.Fleet/Assign"), "other");
+    fn a_method_has_the_label_of_the_contract_and_no_other() {
+        let label = |path| access_of(path).0;
+        assert_eq!(label("/landmark.v1.Admin/Assign"), "Assign");
+        assert_eq!(label("/landmark.v1.Admin/Invented"), "other");
+        assert_eq!(label("/landmark.v1.Fleet/Assign"), "other");
+        assert_eq!(access_of("/landmark.v1.Admin/Invented").1, None);
     }
 
-    fn admits(headers: &[(&str, &str)]) -> bool {
-        let folder = tempfile::tempdir().unwrap();
-        let token = "x".repeat(40);
-        let path = folder.path().join(super::super::token::FILE);
-        landmark_daemon::durable::write(&path, token.as_bytes(), landmark_daemon::durable::Mode::Private)
-            .unwrap();
-        let guard = Guard { token: ApiToken::open(folder.path()).unwrap(), last_warning: Mutex::new(None) };
+    fn token_of(headers: &[(&str, &str)]) -> Option<String> {
         let mut request = Request::builder();
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        guard.admits(&request.body(Body::empty()).unwrap())
+        let request = request.body(Body::empty()).unwrap();
+        bearer(&request).map(|token| String::from_utf8(token.to_vec()).unwrap())
     }
 
     #[test]
-    fn only_the_token_as_a_bearer_gets_in() {
-        let token = "x".repeat(40);
-        assert!(admits(&[("authorization", &format!("Bearer {token}"))]));
-        assert!(admits(&[("authorization", &format!("bearer {token}"))]));
-        assert!(!admits(&[]));
-        assert!(!admits(&[("authorization", &token)]));
-        assert!(!admits(&[("authorization", "Bearer ")]));
-        assert!(!admits(&[("authorization", &format!("Basic {token}"))]));
-        assert!(!admits(&[("authorization", &format!("Bearer {token}x"))]));
+    fn a_token_is_shown_as_a_bearer() {
+        let token = Some("x".repeat(40));
+        assert_eq!(token_of(&[("authorization", &format!("Bearer {}", "x".repeat(40)))]), token);
+        assert_eq!(token_of(&[("authorization", &format!("bearer {}", "x".repeat(40)))]), token);
+        assert_eq!(token_of(&[]), None);
+        assert_eq!(token_of(&[("authorization", &"x".repeat(40))]), None);
+        assert_eq!(token_of(&[("authorization", "Bearer ")]), Some(String::new()));
+        assert_eq!(token_of(&[("authorization", &format!("Basic {}", "x".repeat(40)))]), None);
     }
 }

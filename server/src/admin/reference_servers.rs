@@ -17,17 +17,17 @@ use crate::fleet::{Asked, CertificateSeen, Fleet, Health, PortHealth, ServerHeal
 const MAX_SPREAD: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug)]
-pub(super) struct ReferenceServers {
+pub(crate) struct ReferenceServers {
     pub(super) fleet: Fleet,
 }
 
 impl ReferenceServers {
-    pub(super) async fn health(&self) -> Result<wire::ReferenceServerHealth, AdminError> {
+    pub(crate) async fn health(&self) -> Result<wire::ReferenceServerHealth, AdminError> {
         let health = self.fleet.health().await?;
         Ok(health_to_wire(&health, self.fleet.registry().n_agents()))
     }
 
-    pub(super) async fn sweep(
+    pub(crate) async fn sweep(
         &self,
         request: wire::SweepReferenceServersRequest,
     ) -> Result<wire::SweepReferenceServersResponse, AdminError> {

@@ -12,6 +12,7 @@ use tonic_health::server::HealthReporter;
 use tonic_types::StatusExt as _;
 
 use super::*;
+use crate::access::token_file::{self, TokenFile};
 use crate::fleet::{self, FleetConfig};
 use crate::identity::{Authority, KnownFleet};
 
@@ -32,7 +33,7 @@ struct Served {
 impl Served {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let token_file = folder.path().join(token::FILE);
+        let token_file = folder.path().join(token_file::FILE);
         let private = landmark_daemon::durable::Mode::Private;
         landmark_daemon::durable::write(&token_file, TOKEN.as_bytes(), private).unwrap();
         let store = Store::open(&folder.path().join("landmark.db")).await.unwrap();
@@ -56,11 +57,12 @@ impl Served {
             max_servers: MaxServers::default(),
             authority_pin,
             enrollment: vec!["hq.example:7444".parse().unwrap()],
-            token: ApiToken::open(folder.path()).unwrap(),
-            health: HealthServer::new(HealthService::from_health_reporter(HealthReporter::new())),
             stop: stop.clone(),
         };
-        let routes = routes(parts).unwrap();
+        let authenticator = Authenticator::new(TokenFile::open(folder.path()).unwrap());
+        let health = HealthServer::new(HealthService::from_health_reporter(HealthReporter::new()));
+        let administration = Arc::new(Administration::new(parts));
+        let routes: Routes = routes(administration, Arc::new(authenticator), health).unwrap().into();
         let client = AdminClient::new(routes.clone());
         Self { client, routes, fleet, stop, _tasks: tasks, _folder: folder }
     }
@@ -146,7 +148,7 @@ async fn reflection_tells_the_contract_to_whoever_has_the_token() {
 async fn a_list_is_edited_saved_assigned_and_found_again() {
     let mut served = Served::new().await;
     let draft = served.edit("", vec![add("10.1.1.5", &[443, 80]), add("ftp.example", &[21])]).await.unwrap();
-    assert_eq!(draft.changed_by, "admin");
+    assert_eq!(draft.changed_by, "admin-token");
     assert!(draft.differs);
     let enable = Kind::EnableReferenceServers(EnableReferenceServers { enabled: true });
     let to_front =
@@ -160,7 +162,7 @@ async fn a_list_is_edited_saved_assigned_and_found_again() {
     assert!(assigned.created);
     let summary = assigned.assignment.unwrap();
     assert_eq!((summary.revision, summary.n_reference_servers, summary.list_enabled), (1, 2, true));
-    assert_eq!((summary.assigned_by.as_str(), summary.note.as_str()), ("admin", "because"));
+    assert_eq!((summary.assigned_by.as_str(), summary.note.as_str()), ("admin-token", "because"));
     assert!(!served.assign("").await.unwrap().created);
 
     let detail = served.client.get_assignment(with_token(wire::GetAssignmentRequest { revision: 0 })).await;
@@ -270,7 +272,7 @@ async fn a_join_string_carries_the_addresses_the_pin_and_the_token() {
     let info = served.client.get_server_info(with_token(wire::GetServerInfoRequest {})).await;
     assert_eq!(ticket.authority_pin.as_bytes()[..], info.unwrap().into_inner().authority_pin[..]);
     let token = made.token.unwrap();
-    assert_eq!((token.max_uses, token.n_uses, token.created_by.as_str()), (3, 0, "admin"));
+    assert_eq!((token.max_uses, token.n_uses, token.created_by.as_str()), (3, 0, "admin-token"));
 
     let request = wire::RevokeJoinTokenRequest { token_id: token.token_id.clone() };
     assert!(served.client.revoke_join_token(with_token(request)).await.unwrap().into_inner().revoked);

@@ -21,7 +21,7 @@ use crate::store::drafts::Author;
 const MAX_ADDRESSES: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     pub(super) store: Store,
     pub(super) authority_pin: SpkiPin,
     /// Where machines find enrolment.
@@ -29,7 +29,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) async fn create(
+    pub(crate) async fn create(
         &self,
         request: wire::CreateJoinTokenRequest,
         by: Author,
@@ -49,7 +49,7 @@ impl Tokens {
         })
     }
 
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &self,
         request: wire::ListJoinTokensRequest,
     ) -> Result<wire::ListJoinTokensResponse, AdminError> {
@@ -58,7 +58,7 @@ impl Tokens {
         Ok(wire::ListJoinTokensResponse { tokens: tokens.into_iter().map(token_to_wire).collect() })
     }
 
-    pub(super) async fn revoke(
+    pub(crate) async fn revoke(
         &self,
         request: wire::RevokeJoinTokenRequest,
     ) -> Result<wire::JoinToken, AdminError> {

@@ -30,6 +30,9 @@ impl From<AdminError> for Status {
         let message = error.to_string();
         match error {
             AdminError::Unauthenticated => status(Code::Unauthenticated, &message, "API_TOKEN", vec![]),
+            AdminError::NotPermitted { .. } => {
+                status(Code::PermissionDenied, &message, "NOT_PERMITTED", vec![])
+            }
             AdminError::Invalid(violations) => {
                 status(Code::InvalidArgument, &message, "INVALID", vec![bad_request(&violations)])
             }

@@ -87,7 +87,8 @@ fn state_to_wire(state: AssignmentState) -> wire::AssignmentState {
 /// Which agents someone wants to see.
 pub(super) fn filter_from_wire(filter: Option<wire::AgentFilter>) -> Result<AgentFilter, Violations> {
     let Some(filter) = filter else { return Ok(AgentFilter::default()) };
-    let wire::AgentFilter { text, location, connection, assignment_state } = filter;
+    let wire::AgentFilter { text, location, connection, assignment_state, enforcement_state: _, cloned: _ } =
+        filter;
     let path = Path::root().field("filter");
     let mut findings = Findings::default();
     if text.len() > MAX_TEXT {
@@ -156,8 +157,13 @@ mod tests {
 
     #[test]
     fn every_bad_value_of_a_filter_is_named() {
-        let bad =
-            wire::AgentFilter { location: 9, connection: 9, assignment_state: 9, text: "x".repeat(256) };
+        let bad = wire::AgentFilter {
+            location: 9,
+            connection: 9,
+            assignment_state: 9,
+            text: "x".repeat(256),
+            ..wire::AgentFilter::default()
+        };
         assert_eq!(filter_from_wire(Some(bad)).unwrap_err().as_slice().len(), 4);
         assert_eq!(filter_from_wire(None).unwrap(), AgentFilter::default());
         let some = wire::AgentFilter {
@@ -165,6 +171,7 @@ mod tests {
             location: wire::Location::Internal.into(),
             connection: wire::Connection::Offline.into(),
             assignment_state: wire::AssignmentState::None.into(),
+            ..wire::AgentFilter::default()
         };
         let mut expected = AgentFilter::default().with_text("web");
         expected.location = Some(Location::Internal);

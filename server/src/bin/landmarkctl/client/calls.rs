@@ -148,8 +148,13 @@ impl Client {
     ) -> Result<Page<Agent>, CallError> {
         let page_token = page.unwrap_or_default();
         let filter = Some(filter.to_wire());
-        let request = self.request(wire::ListAgentsRequest { filter, page_size, page_token });
-        let wire::ListAgentsResponse { agents, next_page_token } =
+        let request = self.request(wire::ListAgentsRequest {
+            filter,
+            page_size,
+            page_token,
+            ..wire::ListAgentsRequest::default()
+        });
+        let wire::ListAgentsResponse { agents, next_page_token, n_matching: _ } =
             self.call(async |admin| admin.list_agents(request).await).await?;
         Ok(Page::new(agents, next_page_token))
     }
@@ -302,6 +307,7 @@ impl AgentFilter {
             location: self.location.map(Location::to_wire).unwrap_or_default().into(),
             connection: connection.unwrap_or_default().into(),
             assignment_state: assignment_state.unwrap_or_default().into(),
+            ..wire::AgentFilter::default()
         }
     }
 }

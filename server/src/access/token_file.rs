@@ -1,4 +1,4 @@
-//! The API token: who has it administers the fleet.
+//! The token of the first start: who has it administers the fleet, also when nobody can sign in.
 //!
 //! Made at the first start, in a file that only the server's user can read. Whoever loses it removes the file and starts
 //! the server again.
@@ -28,13 +28,13 @@ const MAX_BYTES: u64 = 4096;
 
 /// What is needed to recognise the token; not the token.
 #[derive(Clone, Debug)]
-pub struct ApiToken {
+pub struct TokenFile {
     digest: [u8; 32],
 }
 
 /// There is no token to administer with.
 #[derive(Debug, Error)]
-pub enum ApiTokenError {
+pub enum TokenFileError {
     /// The file could not be read or written.
     #[error("cannot use the API token")]
     File(#[source] DurableError),
@@ -57,21 +57,21 @@ pub enum ApiTokenError {
     },
 }
 
-impl ApiToken {
+impl TokenFile {
     /// Reads the token in a state folder, or makes one where there is none. Blocks on the disk.
     ///
     /// # Errors
-    /// See [`ApiTokenError`].
-    pub fn open(state_dir: &Path) -> Result<Self, ApiTokenError> {
+    /// See [`TokenFileError`].
+    pub fn open(state_dir: &Path) -> Result<Self, TokenFileError> {
         let path = state_dir.join(FILE);
-        let Some(bytes) = durable::read_bounded(&path, MAX_BYTES).map_err(ApiTokenError::File)? else {
+        let Some(bytes) = durable::read_bounded(&path, MAX_BYTES).map_err(TokenFileError::File)? else {
             return Self::make(&path);
         };
         let bytes = Zeroizing::new(bytes);
         refuse_exposed(&path)?;
         let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
         if text.len() < MIN_CHARS || text.contains(char::is_whitespace) {
-            return Err(ApiTokenError::Unusable { path });
+            return Err(TokenFileError::Unusable { path });
         }
         Ok(Self::of(text.as_bytes()))
     }
@@ -81,11 +81,11 @@ impl ApiToken {
         bool::from(self.digest.ct_eq(&Self::of(presented).digest))
     }
 
-    fn make(path: &Path) -> Result<Self, ApiTokenError> {
+    fn make(path: &Path) -> Result<Self, TokenFileError> {
         let secret = Zeroizing::new(rand::random::<[u8; SECRET_BYTES]>());
         let token = Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*secret)));
         let line = Zeroizing::new(format!("{}\n", *token));
-        durable::write(path, line.as_bytes(), Mode::Private).map_err(ApiTokenError::File)?;
+        durable::write(path, line.as_bytes(), Mode::Private).map_err(TokenFileError::File)?;
         info!(path = %path.display(), "API token made");
         Ok(Self::of(token.as_bytes()))
     }
@@ -95,12 +95,12 @@ impl ApiToken {
     }
 }
 
-fn refuse_exposed(path: &Path) -> Result<(), ApiTokenError> {
+fn refuse_exposed(path: &Path) -> Result<(), TokenFileError> {
     let metadata = fs::metadata(path).map_err(|source| {
-        ApiTokenError::File(DurableError::Io { step: durable::Step::Read, path: path.to_owned(), source })
+        TokenFileError::File(DurableError::Io { step: durable::Step::Read, path: path.to_owned(), source })
     })?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(ApiTokenError::Exposed { path: path.to_owned(), mode }) }
+    if mode & 0o077 == 0 { Ok(()) } else { Err(TokenFileError::Exposed { path: path.to_owned(), mode }) }
 }
 
 #[cfg(test)]
@@ -110,13 +110,13 @@ mod tests {
     #[test]
     fn the_first_start_makes_a_token_that_the_next_one_keeps() {
         let folder = tempfile::tempdir().unwrap();
-        let made = ApiToken::open(folder.path()).unwrap();
+        let made = TokenFile::open(folder.path()).unwrap();
         let path = folder.path().join(FILE);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.len() > PREFIX.len() + 42 && text.starts_with(PREFIX), "{text}");
         assert!(made.is(text.trim().as_bytes()));
-        assert!(ApiToken::open(folder.path()).unwrap().is(text.trim().as_bytes()));
+        assert!(TokenFile::open(folder.path()).unwrap().is(text.trim().as_bytes()));
         assert!(!made.is(b"") && !made.is(b"landmark_admin_") && !made.is(text.as_bytes()));
     }
 
@@ -125,10 +125,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         durable::write(&path, &[b'x'; 40], Mode::Public).unwrap();
-        assert!(matches!(ApiToken::open(folder.path()), Err(ApiTokenError::Exposed { mode: 0o644, .. })));
+        assert!(matches!(TokenFile::open(folder.path()), Err(TokenFileError::Exposed { mode: 0o644, .. })));
         for unusable in [&b""[..], b"password", b"twenty characters and some blanks in it"] {
             durable::write(&path, unusable, Mode::Private).unwrap();
-            assert!(matches!(ApiToken::open(folder.path()), Err(ApiTokenError::Unusable { .. })));
+            assert!(matches!(TokenFile::open(folder.path()), Err(TokenFileError::Unusable { .. })));
         }
     }
 }
