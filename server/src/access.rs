@@ -14,6 +14,6 @@ mod permission;
 pub mod token_file;
 
 pub use self::authenticator::Authenticator;
-pub(crate) use self::caller::{Caller, CallerKind};
+pub(crate) use self::caller::{Caller, CallerKind, SessionKey};
 pub(crate) use self::grants::{Access, ROUTES, Verb, rpc};
 pub(crate) use self::permission::{Permission, Role};

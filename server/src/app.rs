@@ -29,9 +29,10 @@ use crate::fleet::Fleet;
 use crate::identity::{Authority, KnownFleet, ServerNames, TlsSettings};
 use crate::ops::{self, Ops};
 use crate::store::Store;
-use crate::{admin, assignments, enrollment, fleet, metrics};
+use crate::{admin, assignments, console, enrollment, fleet, metrics};
 
 mod advertise;
+mod either;
 mod health;
 mod listen;
 mod tasks;
@@ -107,7 +108,7 @@ impl App {
             fleet: &fleet,
             health: &health,
         };
-        let administration = wired.administration(&advertised, token_file, stop.clone())?;
+        let administration = wired.administration(&mut tasks, &advertised, token_file)?;
         let planes = [
             plane(
                 "agents",
@@ -236,10 +237,11 @@ impl Wired<'_> {
 
     fn administration(
         &self,
+        tasks: &mut Tasks,
         advertised: &Advertise,
         token_file: TokenFile,
-        stop: CancellationToken,
     ) -> anyhow::Result<Routes> {
+        let stop = tasks.stop_token();
         let administration = Arc::new(Administration::new(admin::Parts {
             store: self.store.clone(),
             assignments: self.assignments.clone(),
@@ -247,12 +249,14 @@ impl Wired<'_> {
             max_servers: self.config.max_reference_servers,
             authority_pin: self.authority.pin(),
             enrollment: advertised.enrollment.clone(),
-            stop,
+            stop: stop.clone(),
         }));
         let authenticator = Arc::new(Authenticator::new(token_file));
-        let grpc = admin::routes(administration, authenticator, self.health.service())
-            .context("cannot serve administration")?;
-        Ok(grpc.into())
+        let grpc =
+            admin::routes(Arc::clone(&administration), Arc::clone(&authenticator), self.health.service())
+                .context("cannot serve administration")?;
+        let pages = console::router(tasks, console::Parts { administration, authenticator, stop });
+        Ok(either::either(grpc, pages).into())
     }
 }
 

@@ -16,6 +16,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod console;
 pub mod settings;
 pub mod store;
 

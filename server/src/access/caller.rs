@@ -2,6 +2,11 @@
 
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
 use super::permission::{Permission, Role};
 use crate::store::drafts::Author;
 
@@ -63,5 +68,32 @@ impl Caller {
     /// Whether they may do it.
     pub(crate) fn may(&self, permission: Permission) -> bool {
         self.role.may(permission)
+    }
+}
+
+impl SessionKey {
+    /// What forms of the session carry, so that no other site can make one: it follows from the key, which nobody else
+    /// knows, and the key does not follow from it.
+    pub(crate) fn proof(&self) -> String {
+        let digest = Sha256::new_with_prefix(b"landmark console form").chain_update(self.0).finalize();
+        URL_SAFE_NO_PAD.encode(digest)
+    }
+
+    /// Takes the same time wherever the first difference is.
+    pub(crate) fn is_proved_by(&self, text: &str) -> bool {
+        bool::from(self.proof().as_bytes().ct_eq(text.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_sessions_own_proof_proves_it() {
+        let (one, other) = (SessionKey([1; 32]), SessionKey([2; 32]));
+        assert!(one.is_proved_by(&one.proof()));
+        assert!(!one.is_proved_by(&other.proof()) && !one.is_proved_by(""));
+        assert_eq!(format!("{one:?}"), "SessionKey(..)");
     }
 }

@@ -42,9 +42,9 @@ const MAX_NAMED: usize = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Agents {
-    pub(super) store: Store,
-    pub(super) assignments: AssignmentsHandle,
-    pub(super) fleet: Fleet,
+    pub(crate) store: Store,
+    pub(crate) assignments: AssignmentsHandle,
+    pub(crate) fleet: Fleet,
     pub(super) stop: CancellationToken,
     pub(super) last_request: AtomicU64,
 }

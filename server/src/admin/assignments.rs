@@ -17,8 +17,8 @@ use crate::store::drafts::{Author, Etag};
 
 #[derive(Debug)]
 pub(crate) struct Assignments {
-    pub(super) store: Store,
-    pub(super) handle: AssignmentsHandle,
+    pub(crate) store: Store,
+    pub(crate) handle: AssignmentsHandle,
 }
 
 impl Assignments {

@@ -14,8 +14,8 @@ use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire, findings_to_w
 use super::error::AdminError;
 use crate::fleet::Fleet;
 use crate::settings::lint::{self, Facts};
-use crate::settings::{self, MaxServers};
-use crate::store::drafts::{Author, Changed, Etag};
+use crate::settings::{self, Change, MaxServers};
+use crate::store::drafts::{Author, Changed, Draft, Etag};
 use crate::store::{Store, StoreError};
 
 use self::reached::reached;
@@ -23,12 +23,23 @@ pub(super) use self::resolver::Resolver;
 
 #[derive(Debug)]
 pub(crate) struct Drafts {
-    pub(super) store: Store,
-    pub(super) max_servers: MaxServers,
+    pub(crate) store: Store,
+    pub(crate) max_servers: MaxServers,
     pub(super) resolver: Resolver,
-    pub(super) fleet: Fleet,
+    pub(crate) fleet: Fleet,
     /// How often it was saved or discarded here.
     pub(super) saved_tx: watch::Sender<u64>,
+}
+
+/// How the draft stands to the present assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Differences; 0 for none.
+    pub(crate) n_changes: usize,
+    /// Of the draft.
+    pub(crate) etag: Etag,
+    /// Its last change; `None` before the first.
+    pub(crate) changed: Option<Changed>,
 }
 
 impl Drafts {
@@ -74,15 +85,26 @@ impl Drafts {
     /// From the present assignment, or from the default settings before the first.
     pub(crate) async fn diff(&self) -> Result<wire::SettingsDiff, AdminError> {
         let draft = self.store.draft().await?;
-        let from = draft.assigned.map(|held| held.revision);
-        let assigned = match from {
+        let changes = self.changes(&draft).await?;
+        Ok(diff_to_wire(draft.assigned.map(|held| held.revision), None, changes))
+    }
+
+    async fn changes(&self, draft: &Draft) -> Result<Vec<Change>, AdminError> {
+        let assigned = match draft.assigned.map(|held| held.revision) {
             Some(revision) => {
                 let gone = || StoreError::damaged("assignment", format!("{revision} is gone"));
                 self.store.assignment(revision).await?.ok_or_else(gone)?.settings().clone()
             }
             None => Settings::default(),
         };
-        Ok(diff_to_wire(from, None, settings::diff(&assigned, &draft.settings)))
+        Ok(settings::diff(&assigned, &draft.settings))
+    }
+
+    /// How it stands to the present assignment, in short.
+    pub(crate) async fn standing(&self) -> Result<Standing, AdminError> {
+        let draft = self.store.draft().await?;
+        let n_changes = if draft.differs { self.changes(&draft).await?.len() } else { 0 };
+        Ok(Standing { n_changes, etag: draft.etag, changed: draft.changed })
     }
 
     /// What is doubtful in it.

@@ -24,8 +24,8 @@ use crate::store::Store;
 
 #[derive(Debug)]
 pub(crate) struct Firewall {
-    pub(super) store: Store,
-    pub(super) fleet: Fleet,
+    pub(crate) store: Store,
+    pub(crate) fleet: Fleet,
 }
 
 impl Firewall {

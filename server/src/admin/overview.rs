@@ -8,8 +8,8 @@ use crate::store::Store;
 
 #[derive(Debug)]
 pub(crate) struct Overviews {
-    pub(super) store: Store,
-    pub(super) fleet: Fleet,
+    pub(crate) store: Store,
+    pub(crate) fleet: Fleet,
 }
 
 impl Overviews {

@@ -18,7 +18,7 @@ const MAX_SPREAD: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug)]
 pub(crate) struct ReferenceServers {
-    pub(super) fleet: Fleet,
+    pub(crate) fleet: Fleet,
 }
 
 impl ReferenceServers {

@@ -22,7 +22,7 @@ const MAX_ADDRESSES: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    pub(super) store: Store,
+    pub(crate) store: Store,
     pub(super) authority_pin: SpkiPin,
     /// Where machines find enrolment.
     pub(super) enrollment: Vec<Address>,

@@ -346,7 +346,7 @@ impl Registry {
     }
 
     /// Tells of every change; the value is of no meaning to others.
-    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.changed_tx.subscribe()
     }
 

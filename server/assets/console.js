@@ -1,0 +1,359 @@
+// What the console's pages do beside showing what the server has rendered. Every page works without this file too, except
+// that nothing then changes by itself.
+"use strict";
+
+(() => {
+  const page = () => document.getElementById("page");
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // -- Times: local, with an age that grows.
+
+  const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+  function age(at) {
+    const seconds = Math.round((Date.now() - at) / 1000);
+    const far = Math.abs(seconds);
+    const told =
+      far < 60 ? `${far} s` : far < 3600 ? `${Math.floor(far / 60)} min`
+        : far < 172800 ? `${Math.floor(far / 3600)} h` : `${Math.floor(far / 86400)} d`;
+    if (seconds < 0) return `in ${told}`;
+    return far < 10 ? "just now" : `${told} ago`;
+  }
+
+  function tellTimes(root) {
+    for (const time of all("time[data-local]", root)) {
+      time.textContent = absolute.format(new Date(time.dateTime));
+      time.title = time.dateTime;
+    }
+    tellAges(root);
+  }
+
+  function tellAges(root) {
+    const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+    for (const time of all("time[data-age]", root)) {
+      set(time, age(new Date(time.dateTime)));
+      time.title = absolute.format(new Date(time.dateTime));
+    }
+    for (const span of all("[data-age-of]", root)) set(span, `(${age(new Date(span.dataset.ageOf))})`);
+  }
+
+  setInterval(() => { if (!document.hidden) tellAges(document); }, 5000);
+
+  // -- The server's news: a stream of names of what has changed. Parts of the page wait for `live:NAME`.
+
+  let stream = null;
+  let topics = "";
+  let run = null;
+  let isLost = false;
+
+  function tell(text, kind) {
+    const place = document.getElementById("connection");
+    if (!place) return;
+    place.className = `notice ${kind}`;
+    place.textContent = text;
+    place.hidden = !text;
+  }
+
+  function follow() {
+    const wanted = page()?.dataset.topics?.trim() ?? "";
+    if (wanted === topics && stream && stream.readyState !== EventSource.CLOSED) return;
+    stream?.close();
+    stream = null;
+    topics = wanted;
+    if (!wanted) return;
+    stream = new EventSource(`/live?topics=${encodeURIComponent(wanted)}`);
+    stream.addEventListener("hello", (event) => {
+      const isNew = run !== null && run !== event.data;
+      run = event.data;
+      if (isLost || isNew) {
+        refreshAll();
+        tell(isNew ? "The server was restarted. This page is up to date again." : "The server is back. This page is up to date again.", "good");
+      }
+      isLost = false;
+    });
+    for (const name of ["fleet", "agent", "draft", "assignment"]) {
+      stream.addEventListener(name, () => refresh(name));
+    }
+    stream.addEventListener("error", () => {
+      if (!isLost) tell("The server does not answer. Trying again…", "warn");
+      isLost = true;
+      // A refusal ends the stream for good; a lost connection does not, and the browser tries again by itself.
+      if (stream?.readyState === EventSource.CLOSED) {
+        stream = null;
+        setTimeout(follow, 3000);
+      }
+    });
+  }
+
+  const missed = new Set();
+
+  function refresh(name) {
+    // A page nobody looks at catches up when somebody does.
+    if (document.hidden) missed.add(name);
+    else document.body.dispatchEvent(new CustomEvent(`live:${name}`));
+  }
+
+  function refreshAll() {
+    for (const name of ["fleet", "agent", "draft", "assignment"]) refresh(name);
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    for (const name of missed) document.body.dispatchEvent(new CustomEvent(`live:${name}`));
+    missed.clear();
+  });
+
+  // -- What was typed: kept over Back, reload and a lost connection, and never left behind without asking.
+
+  const keyOf = (form) => `landmark:${location.pathname}${location.search}:${form.dataset.keep}`;
+  const isKept = (field) => field.name && !["hidden", "password", "submit", "file"].includes(field.type);
+  let isSubmitting = false;
+
+  function valuesOf(form) {
+    return [...form.elements].filter(isKept).map((field) =>
+      field.type === "checkbox" || field.type === "radio" ? [field.name, field.value, field.checked] : [field.name, field.value]);
+  }
+
+  function isDirty(form) {
+    return form.dataset.first !== undefined && JSON.stringify(valuesOf(form)) !== form.dataset.first;
+  }
+
+  function watchForm(form) {
+    if (form.dataset.first !== undefined) return;
+    form.dataset.first = JSON.stringify(valuesOf(form));
+    const kept = sessionStorage.getItem(keyOf(form));
+    if (!kept || kept === form.dataset.first || form.querySelector("[aria-invalid]")) return;
+    const fields = [...form.elements].filter(isKept);
+    JSON.parse(kept).forEach(([name, value, checked], index) => {
+      const field = fields[index];
+      if (field?.name !== name) return;
+      if (checked === undefined) field.value = value;
+      else if (field.value === value) field.checked = checked;
+    });
+    const note = document.createElement("p");
+    note.className = "notice";
+    note.setAttribute("role", "status");
+    note.textContent = "What you had typed here is back; it is not saved yet.";
+    form.prepend(note);
+  }
+
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-keep]");
+    if (form) sessionStorage.setItem(keyOf(form), JSON.stringify(valuesOf(form)));
+  });
+
+  document.addEventListener("reset", (event) => {
+    if (event.target.matches("form[data-keep]")) sessionStorage.removeItem(keyOf(event.target));
+  });
+
+  window.addEventListener("beforeunload", (event) => {
+    if (!isSubmitting && all("form[data-keep]").some(isDirty)) event.preventDefault();
+  });
+
+  // -- Forms: asking before what cannot be undone, keeping the page when the server does not answer.
+
+  function ask(form) {
+    const dialog = document.getElementById("confirm");
+    document.getElementById("confirm-text").textContent = form.dataset.confirm;
+    document.getElementById("confirm-yes").textContent = form.dataset.confirmYes ?? "Do it";
+    dialog.returnValue = "no";
+    dialog.showModal();
+    return new Promise((done) => {
+      dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true });
+    });
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || form.method === "dialog") return;
+    if (form.dataset.confirm && form.dataset.confirmed !== "yes") {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const submitter = event.submitter;
+      ask(form).then((isYes) => {
+        if (!isYes) return;
+        form.dataset.confirmed = "yes";
+        form.requestSubmit(submitter ?? undefined);
+        delete form.dataset.confirmed;
+      });
+      return;
+    }
+    if (!form.hasAttribute("hx-boost")) isSubmitting = true;
+  }, true);
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const proof = document.querySelector("input[name='csrf']")?.value;
+    if (proof) event.detail.headers["X-Landmark-Proof"] = proof;
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, boosted } = event.detail;
+    // A part of a page that could not be had leaves the one before where it is.
+    if (xhr.status >= 400 && !boosted) event.detail.shouldSwap = false;
+    if (xhr.status < 400 && boosted) forget(event.detail.requestConfig.elt);
+  });
+
+  function forget(form) {
+    if (form?.matches?.("form[data-keep]")) sessionStorage.removeItem(keyOf(form));
+    delete form?.dataset?.first;
+  }
+
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status !== 401) return;
+    const place = document.getElementById("connection");
+    if (!place) return;
+    tell("You are signed out. Sign in again in another tab; what you have typed here stays. ", "warn");
+    const link = document.createElement("a");
+    link.href = "/sign-in";
+    link.target = "_blank";
+    link.textContent = "Sign in";
+    place.append(link);
+  });
+
+  document.addEventListener("htmx:sendError", (event) => {
+    if (event.detail.boosted || event.detail.requestConfig?.boosted) {
+      tell("The server does not answer: nothing was saved. What you typed is still here; try again in a moment.", "bad");
+    }
+  });
+
+  // -- Small things at a press: copying, choosing all rows, closing the menu.
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const isCopied = await navigator.clipboard.writeText(button.dataset.copy).then(() => true, () => false);
+    say(isCopied ? "Copied" : "The browser does not let pages copy");
+    button.classList.add("is-copied");
+    setTimeout(() => button.classList.remove("is-copied"), 1200);
+  });
+
+  function say(text) {
+    let place = document.getElementById("said");
+    if (!place) {
+      place = document.createElement("div");
+      place.id = "said";
+      place.className = "toast";
+      place.setAttribute("role", "status");
+      document.body.append(place);
+    }
+    place.textContent = text;
+    clearTimeout(say.timer);
+    say.timer = setTimeout(() => { place.textContent = ""; }, 2500);
+  }
+
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (box.matches?.("[data-all]")) {
+      for (const one of all(`input[type=checkbox][name="${box.dataset.all}"]`)) one.checked = box.checked;
+    }
+    tellChosen();
+  });
+
+  /// Buttons with data-needs="NAME" work only while a box of that name is ticked.
+  function tellChosen() {
+    for (const button of all("[data-needs]")) {
+      const n = all(`input[type=checkbox][name="${button.dataset.needs}"]:checked`).length;
+      button.disabled = n === 0;
+      if (button.dataset.label) button.textContent = n ? `${button.dataset.label} (${n})` : button.dataset.label;
+    }
+  }
+
+  // -- Order by drag, and by Alt and an arrow key. A row names its form (data-move); the form gets the new place.
+
+  let dragged = null;
+
+  const rowOf = (target) => target?.closest?.("[data-move]");
+
+  function move(row, position) {
+    const form = document.getElementById(row.dataset.moveForm);
+    form.elements.name.value = row.dataset.move;
+    form.elements.position.value = position;
+    form.elements.focus.value = row.id;
+    form.requestSubmit();
+  }
+
+  const placeOf = (row) => all("[data-move]", row.parentElement).indexOf(row);
+
+  document.addEventListener("dragstart", (event) => {
+    dragged = rowOf(event.target);
+    if (!dragged) return;
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", dragged.dataset.move);
+    dragged.classList.add("is-dragged");
+  });
+
+  document.addEventListener("dragover", (event) => {
+    const row = rowOf(event.target);
+    if (!dragged || !row || row.parentElement !== dragged.parentElement) return;
+    event.preventDefault();
+    clearMarks();
+    if (row !== dragged) row.classList.add(placeOf(row) > placeOf(dragged) ? "drop-after" : "drop-before");
+  });
+
+  document.addEventListener("drop", (event) => {
+    const row = rowOf(event.target);
+    if (!dragged || !row || row === dragged || row.parentElement !== dragged.parentElement) return;
+    event.preventDefault();
+    move(dragged, placeOf(row));
+  });
+
+  document.addEventListener("dragend", () => {
+    clearMarks();
+    dragged?.classList.remove("is-dragged");
+    dragged = null;
+  });
+
+  function clearMarks() {
+    for (const row of all(".drop-before, .drop-after")) row.classList.remove("drop-before", "drop-after");
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+    const row = rowOf(event.target);
+    if (!row) return;
+    event.preventDefault();
+    const wanted = placeOf(row) + (event.key === "ArrowUp" ? -1 : 1);
+    if (wanted >= 0 && wanted < all("[data-move]", row.parentElement).length) move(row, wanted);
+  });
+
+  // -- After each page, and each part of one.
+
+  function settle(root) {
+    tellTimes(root);
+    for (const form of all("form[data-keep]")) watchForm(form);
+    tellChosen();
+    follow();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    settle(document);
+    focusFirst();
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const root = event.detail.target ?? document;
+    settle(root === document.body ? document : root);
+    if (root === document.body) {
+      if (!focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });
+    }
+  });
+
+  /// What the server wants looked at first: an error, a result, the row that was moved.
+  function focusFirst() {
+    const wanted = new URLSearchParams(location.search).get("focus");
+    const element = document.querySelector("[data-focus], [aria-invalid='true']") ?? (wanted && document.getElementById(wanted));
+    if (!element) return false;
+    (element.matches("tr") ? element.querySelector("button, a, input") ?? element : element).focus();
+    return true;
+  }
+
+  // -- The menu of narrow screens closes by Escape.
+
+  document.addEventListener("keydown", (event) => {
+    const menu = document.getElementById("menu");
+    if (event.key === "Escape" && menu?.open) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+})();
