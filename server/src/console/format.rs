@@ -39,6 +39,7 @@ impl Moment {
         match self.now.duration_since(self.at) {
             Ok(past) if past < Duration::from_secs(10) => "just now".to_owned(),
             Ok(past) => format!("{} ago", span(past)),
+            Err(future) if future.duration() < Duration::from_secs(10) => "just now".to_owned(),
             Err(future) => format!("in {}", span(future.duration())),
         }
     }
