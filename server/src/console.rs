@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Authenticator;
 use crate::admin::Administration;
 
+mod agents;
 mod assets;
 mod fields;
 mod flash;
@@ -31,9 +32,11 @@ mod join_tokens;
 mod layout;
 mod live;
 mod mount;
+mod overview;
 mod problem;
 mod visit;
 mod wired;
+mod words;
 
 use self::flash::Flashes;
 use self::mount::Mount;
@@ -83,9 +86,11 @@ pub fn router(tasks: &mut Tasks, parts: Parts) -> Router {
 /// Every page, with its handler.
 fn mounted(console: Console) -> Mount {
     let mount = Mount::new(console);
+    let mount = agents::mount(mount);
     let mount = assets::mount(mount);
     let mount = live::mount(mount);
-    join_tokens::mount(mount)
+    let mount = join_tokens::mount(mount);
+    overview::mount(mount)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::assignments::AssignmentsHandle;
 use crate::fleet::{
     Agent, AgentEvent, AgentView, AgentWatch, Asked, Fleet, Progress, ProgressWatch, Refused,
 };
-use crate::store::Store;
+use crate::store::{Store, StoredEvidence};
 
 /// Records of an agent's history that are shown.
 const N_HISTORY: usize = 64;
@@ -83,12 +83,21 @@ impl Agents {
             return Err(AdminError::field("last", format!("{last} is too many (at most {MAX_EVIDENCE})")));
         }
         let view = self.find(&agent)?;
-        let evidence = self.store.evidence(view.agent.agent_id, last.max(1)).await?;
+        let evidence = self.records(&view, last.max(1)).await?;
         Ok(wire::ListAgentEvidenceResponse {
             agent_id: view.agent.agent_id.to_string(),
             host_name: view.agent.facts.host_name.clone(),
             evidence: evidence.iter().map(evidence_to_wire).collect(),
         })
+    }
+
+    /// The last records of evidence of an agent, newest first.
+    pub(crate) async fn records(
+        &self,
+        view: &AgentView,
+        last: u32,
+    ) -> Result<Vec<StoredEvidence>, AdminError> {
+        Ok(self.store.evidence(view.agent.agent_id, last).await?)
     }
 
     pub(crate) async fn recheck(
@@ -170,7 +179,7 @@ impl Agents {
         }))
     }
 
-    fn find(&self, name: &str) -> Result<AgentView, AdminError> {
+    pub(crate) fn find(&self, name: &str) -> Result<AgentView, AdminError> {
         Ok(self.fleet.registry().find(name)?)
     }
 }

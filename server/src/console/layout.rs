@@ -43,7 +43,7 @@ pub(super) struct Layout {
     pub(super) title: &'static str,
     pub(super) section: Section,
     /// Names of what the page follows, with blanks between them; the draft is always followed.
-    pub(super) topics: &'static str,
+    pub(super) topics: String,
     pub(super) account: String,
     pub(super) role: &'static str,
     /// What every form carries.
@@ -83,7 +83,7 @@ impl Console {
         Ok(Layout {
             title,
             section,
-            topics: "",
+            topics: String::new(),
             account: visit.caller.author.to_string(),
             role: visit.caller.role.name(),
             proof: visit.proof(),

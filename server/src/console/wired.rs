@@ -16,3 +16,8 @@ pub(super) fn time_if_any(at: Option<prost_types::Timestamp>) -> Option<SystemTi
 pub(super) fn duration(span: Option<prost_types::Duration>) -> Duration {
     span.and_then(|span| Duration::try_from(span).ok()).unwrap_or_default()
 }
+
+/// A span of time for the contract.
+pub(super) fn span(span: Duration) -> prost_types::Duration {
+    landmark_proto::convert::time::duration_to_wire(span)
+}
