@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::account::AccountName;
 use super::permission::{Permission, Role};
 use crate::store::drafts::Author;
 
@@ -58,6 +59,11 @@ impl Caller {
             role: Role::Administrator,
             kind: CallerKind::TokenFile,
         }
+    }
+
+    /// The account they act for; `None` for the token of the first start, and for API tokens that were made with it.
+    pub(crate) fn account(&self) -> Option<AccountName> {
+        self.author.as_str().parse().ok()
     }
 
     /// Whether they may do it.
