@@ -66,6 +66,11 @@ uuid_id!(
     TokenId,
     "a join token id"
 );
+uuid_id!(
+    /// An API token, apart from its secret.
+    ApiTokenId,
+    "an API token id"
+);
 
 /// Not an id of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -182,8 +182,8 @@
   }, true);
 
   document.addEventListener("htmx:configRequest", (event) => {
-    const proof = document.querySelector("input[name='csrf']")?.value;
-    if (proof) event.detail.headers["X-Landmark-Proof"] = proof;
+    // News is no use of the session: a page that is left open does not keep its reader signed in.
+    if (event.detail.triggeringEvent?.type.startsWith("live:")) event.detail.headers["X-Landmark-By-Itself"] = "yes";
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -62,6 +62,8 @@ pub struct Parts {
     pub assignments: AssignmentsHandle,
     /// For everything about agents.
     pub fleet: Fleet,
+    /// For accounts, API tokens and signing in.
+    pub authenticator: Arc<Authenticator>,
     /// How long the list may become.
     pub max_servers: MaxServers,
     /// Of the fleet's authority.
@@ -91,7 +93,8 @@ pub struct Administration {
 impl Administration {
     /// Of its parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, assignments, fleet, max_servers, authority_pin, enrollment, stop } = parts;
+        let Parts { store, assignments, fleet, authenticator, max_servers, authority_pin, enrollment, stop } =
+            parts;
         Self {
             started_at: SystemTime::now(),
             authority_pin,
@@ -107,7 +110,7 @@ impl Administration {
             reference_servers: reference_servers::ReferenceServers { fleet: fleet.clone() },
             firewall: firewall::Firewall { store: store.clone(), fleet: fleet.clone() },
             overviews: overview::Overviews { store: store.clone(), fleet: fleet.clone() },
-            access: access::AccessCalls {},
+            access: access::AccessCalls { store: store.clone(), authenticator },
             agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
         }
     }

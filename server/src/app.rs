@@ -3,6 +3,7 @@
 //! It takes its listeners as an argument, which is the seam for tests. A stop goes against the flow of data: no more
 //! connections, sessions told when to come back, last reports stored, store closed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -56,10 +57,20 @@ pub struct Running {
     store: Store,
     addresses: Addresses,
     advertised: Advertise,
+    sign_in: SignIn,
     reload_tx: watch::Sender<()>,
     stop_grace: Duration,
     // Held until everything else has ended.
     _state_dir: StateDir,
+}
+
+/// Where people sign in to the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// There is no account yet: this makes the first one. A secret.
+    First(String),
+    /// With a name and a password.
+    Console(String),
 }
 
 /// What is read from the state folder, or made in it.
@@ -108,7 +119,11 @@ impl App {
             fleet: &fleet,
             health: &health,
         };
-        let administration = wired.administration(&mut tasks, &advertised, token_file)?;
+        let authenticator =
+            Authenticator::open(store.clone(), token_file, config.sessions, state_dir.path()).await?;
+        let authenticator = Arc::new(authenticator);
+        let sign_in = sign_in(&authenticator, addresses.administration, &host_name).await?;
+        let administration = wired.administration(&mut tasks, &advertised, authenticator)?;
         let planes = [
             plane(
                 "agents",
@@ -152,6 +167,7 @@ impl App {
             store,
             addresses,
             advertised,
+            sign_in,
             reload_tx,
             stop_grace,
             _state_dir: state_dir,
@@ -168,6 +184,11 @@ impl Running {
     /// Where agents are told to find it.
     pub fn advertised(&self) -> &Advertise {
         &self.advertised
+    }
+
+    /// Where people sign in.
+    pub fn sign_in(&self) -> &SignIn {
+        &self.sign_in
     }
 
     /// Its fleet.
@@ -239,25 +260,38 @@ impl Wired<'_> {
         &self,
         tasks: &mut Tasks,
         advertised: &Advertise,
-        token_file: TokenFile,
+        authenticator: Arc<Authenticator>,
     ) -> anyhow::Result<Routes> {
         let stop = tasks.stop_token();
         let administration = Arc::new(Administration::new(admin::Parts {
             store: self.store.clone(),
             assignments: self.assignments.clone(),
             fleet: self.fleet.clone(),
+            authenticator: Arc::clone(&authenticator),
             max_servers: self.config.max_reference_servers,
             authority_pin: self.authority.pin(),
             enrollment: advertised.enrollment.clone(),
             stop: stop.clone(),
         }));
-        let authenticator = Arc::new(Authenticator::new(token_file));
         let grpc =
             admin::routes(Arc::clone(&administration), Arc::clone(&authenticator), self.health.service())
                 .context("cannot serve administration")?;
         let pages = console::router(tasks, console::Parts { administration, authenticator, stop });
         Ok(either::either(grpc, pages).into())
     }
+}
+
+/// Where people sign in, and the link for the first account in its file.
+async fn sign_in(
+    authenticator: &Arc<Authenticator>,
+    bound: SocketAddr,
+    host_name: &str,
+) -> anyhow::Result<SignIn> {
+    let console = advertise::console(bound, host_name);
+    let (authenticator, url) = (Arc::clone(authenticator), console.clone());
+    let published = tokio::task::spawn_blocking(move || authenticator.publish_first_sign_in(&url));
+    let link = published.await.context("writing the link for the first account ended early")??;
+    Ok(link.map_or(SignIn::Console(console), SignIn::First))
 }
 
 async fn open_state(config: &Config, state_dir: &StateDir, host_name: &str) -> anyhow::Result<State> {

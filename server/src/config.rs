@@ -17,12 +17,14 @@ use landmark_daemon::telemetry::{LogFormat, check_filter};
 use landmark_proto::host::Host;
 use landmark_proto::reference_server::{DEFAULT_MAX_SERVERS, MAX_SERVERS};
 
+use crate::access::SessionLimits;
 use crate::edge::Limits;
 use crate::fleet::FleetConfig;
 use crate::identity::AGENT_LIFE;
 use crate::settings::MaxServers;
 
 mod address;
+mod console;
 mod timing;
 
 pub use self::address::{Address, InvalidAddress};
@@ -58,6 +60,8 @@ pub struct Config {
     pub agent_certificate_life: Duration,
     /// What agents may cost.
     pub agent_limits: Limits,
+    /// How long people stay signed in to the console.
+    pub sessions: SessionLimits,
     /// How agents and server pace themselves.
     pub fleet: FleetConfig,
     /// How long a stop may take.
@@ -181,6 +185,7 @@ fn declare(r: &mut Reader) -> Config {
         max_reference_servers: declare_max_servers(r),
         agent_certificate_life: declare_certificate_life(r),
         agent_limits: declare_agent_limits(r),
+        sessions: console::declare(r),
         fleet: timing::declare(r),
         stop_grace: declare_stop_grace(r),
         log: declare_log(r),

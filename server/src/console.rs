@@ -34,6 +34,7 @@ mod live;
 mod mount;
 mod overview;
 mod problem;
+mod sign_in;
 mod visit;
 mod wired;
 mod words;
@@ -90,7 +91,8 @@ fn mounted(console: Console) -> Mount {
     let mount = assets::mount(mount);
     let mount = live::mount(mount);
     let mount = join_tokens::mount(mount);
-    overview::mount(mount)
+    let mount = overview::mount(mount);
+    sign_in::mount(mount)
 }
 
 #[cfg(test)]

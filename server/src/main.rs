@@ -84,6 +84,7 @@ fn welcome_facts(running: &Running) -> welcome::Facts {
         fleet_id: running.fleet_id(),
         addresses: *running.addresses(),
         advertised: running.advertised().clone(),
+        sign_in: running.sign_in().clone(),
     }
 }
 

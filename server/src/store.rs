@@ -22,12 +22,15 @@ use uuid::Uuid;
 
 use crate::metrics;
 
+pub(crate) mod accounts;
 pub mod agents;
+pub(crate) mod api_tokens;
 pub mod assignments;
 pub mod drafts;
 pub mod evidence;
 pub mod history;
 mod schema;
+mod sessions;
 pub mod tokens;
 
 pub use self::agents::Agents;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::account::AccountName;
 use super::permission::{Permission, Role};
 use crate::store::drafts::Author;
 
@@ -63,6 +64,11 @@ impl Caller {
             role: Role::Administrator,
             kind: CallerKind::TokenFile,
         }
+    }
+
+    /// The account they act for; `None` for the token of the first start, and for API tokens that were made with it.
+    pub(crate) fn account(&self) -> Option<AccountName> {
+        self.author.as_str().parse().ok()
     }
 
     /// Whether they may do it.

@@ -1,97 +1,42 @@
 //! Calls about accounts, API tokens and signing in.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
+use landmark_proto::violation::{Path, Violations};
 use landmark_proto::wire;
 
-use super::error::AdminError;
-use crate::access::Caller;
+use crate::access::{AccountName, Authenticator, Role};
+use crate::store::Store;
 
+mod accounts;
+mod api_tokens;
+mod sign_in;
+
+/// Answers them; who may ask what was settled before, apart from whose API tokens are whose.
 #[derive(Debug)]
-pub(crate) struct AccessCalls {}
+pub(crate) struct AccessCalls {
+    pub(super) store: Store,
+    pub(super) authenticator: Arc<Authenticator>,
+}
 
-impl AccessCalls {
-    pub(crate) fn caller(&self, _caller: &Caller) -> wire::Caller {
-        wire::Caller::default()
+fn role_to_wire(role: Role) -> wire::Role {
+    match role {
+        Role::Viewer => wire::Role::Viewer,
+        Role::Operator => wire::Role::Operator,
+        Role::Administrator => wire::Role::Administrator,
     }
+}
 
-    pub(crate) async fn sign_in(
-        &self,
-        _request: wire::SignInRequest,
-        _peer: Option<IpAddr>,
-    ) -> Result<wire::SignInResponse, AdminError> {
-        Err(AdminError::Stopping)
+fn role_from_wire(number: i32, path: &Path) -> Result<Role, Violations> {
+    match wire::Role::try_from(number) {
+        Ok(wire::Role::Viewer) => Ok(Role::Viewer),
+        Ok(wire::Role::Operator) => Ok(Role::Operator),
+        Ok(wire::Role::Administrator) => Ok(Role::Administrator),
+        Ok(wire::Role::Unspecified) => Err(Violations::one(path, "a role is missing")),
+        Err(_) => Err(Violations::one(path, format!("{number} is not a role"))),
     }
+}
 
-    pub(crate) async fn sign_out(&self, _caller: &Caller) -> Result<wire::SignOutResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn change_password(
-        &self,
-        _request: wire::ChangePasswordRequest,
-        _caller: &Caller,
-    ) -> Result<wire::ChangePasswordResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn list_accounts(&self) -> Result<wire::ListAccountsResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn create_account(
-        &self,
-        _request: wire::CreateAccountRequest,
-        _caller: &Caller,
-    ) -> Result<wire::CreateAccountResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn edit_account(
-        &self,
-        _request: wire::EditAccountRequest,
-        _caller: &Caller,
-    ) -> Result<wire::Account, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn reset_password(
-        &self,
-        _request: wire::ResetPasswordRequest,
-        _caller: &Caller,
-    ) -> Result<wire::ResetPasswordResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn remove_account(
-        &self,
-        _request: wire::RemoveAccountRequest,
-        _caller: &Caller,
-    ) -> Result<wire::RemoveAccountResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn create_token(
-        &self,
-        _request: wire::CreateApiTokenRequest,
-        _caller: &Caller,
-    ) -> Result<wire::CreateApiTokenResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn list_tokens(
-        &self,
-        _request: wire::ListApiTokensRequest,
-        _caller: &Caller,
-    ) -> Result<wire::ListApiTokensResponse, AdminError> {
-        Err(AdminError::Stopping)
-    }
-
-    pub(crate) async fn revoke_token(
-        &self,
-        _request: wire::RevokeApiTokenRequest,
-        _caller: &Caller,
-    ) -> Result<wire::ApiToken, AdminError> {
-        Err(AdminError::Stopping)
-    }
+fn name_from_wire(name: &str) -> Result<AccountName, Violations> {
+    name.parse().map_err(|error| Violations::one(&Path::root().field("name"), error))
 }

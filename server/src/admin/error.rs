@@ -6,9 +6,13 @@ use landmark_proto::revision::Revision;
 use landmark_proto::violation::{Path, Violations};
 use thiserror::Error;
 
-use crate::access::{Caller, Permission, Role};
+use crate::access::{
+    AccountName, Caller, ManageError, PasswordError, Permission, Role, SignInError, WeakPassword,
+};
 use crate::fleet::FindError;
 use crate::store::StoreError;
+use crate::store::accounts::AccountError;
+use crate::store::api_tokens::ApiTokenError;
 use crate::store::assignments::AssignError;
 use crate::store::drafts::{Draft, EditDraftError};
 
@@ -57,6 +61,33 @@ pub(crate) enum AdminError {
     /// There is no such token.
     #[error("there is no join token {0}")]
     NoToken(String),
+    /// Nobody was signed in.
+    #[error(transparent)]
+    SignIn(SignInError),
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    NoAccount(AccountName),
+    /// The name is taken.
+    #[error("there is an account {0} already")]
+    AccountExists(AccountName),
+    /// Nobody could administer any more.
+    #[error("{0} is the last enabled administrator: it stays as it is until there is another one")]
+    LastAdministrator(AccountName),
+    /// The caller has no account.
+    #[error("the call came without an account ({}), so that there is no password to change", .0.author)]
+    NoOwnAccount(Caller),
+    /// The caller has shown no API token.
+    #[error("there is nothing to sign out of: the call came with the token of the first start")]
+    NotSignedIn,
+    /// There is no such token, or it is nobody's business.
+    #[error("there is no API token {0}")]
+    NoApiToken(String),
+    /// No token was made.
+    #[error(transparent)]
+    ApiToken(ApiTokenError),
+    /// A password could not be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// The server is about to end.
     #[error("the server is stopping")]
     Stopping,
@@ -69,6 +100,11 @@ impl AdminError {
     /// One broken rule, for a field at the top of a request.
     pub(crate) fn field(name: &str, message: impl std::fmt::Display) -> Self {
         Self::Invalid(Violations::one(&Path::root().field(name), message))
+    }
+
+    /// A new password that will not do.
+    pub(crate) fn new_password(weak: &WeakPassword) -> Self {
+        Self::field("new_password", weak)
     }
 }
 
@@ -97,6 +133,43 @@ impl From<AssignError> for AdminError {
             AssignError::Conflict { present } => Self::Conflict(present),
             AssignError::NotFound(revision) => Self::NoAssignment(revision),
             AssignError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<SignInError> for AdminError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::NewPassword(weak) => Self::new_password(&weak),
+            SignInError::Store(error) => Self::Store(error),
+            SignInError::Refused
+            | SignInError::TooManyFailures { .. }
+            | SignInError::Disabled(_)
+            | SignInError::MustChange(_)
+            | SignInError::Failed => Self::SignIn(error),
+        }
+    }
+}
+
+impl From<ManageError> for AdminError {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::Account(AccountError::Exists(name) | AccountError::Changed(name)) => {
+                Self::AccountExists(name)
+            }
+            ManageError::Account(AccountError::NotFound(name)) => Self::NoAccount(name),
+            ManageError::Account(AccountError::LastAdministrator(name)) => Self::LastAdministrator(name),
+            ManageError::Account(AccountError::Store(error)) => Self::Store(error),
+            ManageError::Password(error) => Self::Password(error),
+        }
+    }
+}
+
+impl From<ApiTokenError> for AdminError {
+    fn from(error: ApiTokenError) -> Self {
+        match error {
+            ApiTokenError::Store(error) => Self::Store(error),
+            ApiTokenError::AccountChanged | ApiTokenError::TooMany => Self::ApiToken(error),
         }
     }
 }

@@ -18,6 +18,11 @@ pub(super) fn advertised(configured: &Advertise, addresses: &Addresses, host_nam
     }
 }
 
+/// Where a browser finds the console.
+pub(super) fn console(bound: SocketAddr, host_name: &str) -> String {
+    own(bound, host_name).map_or_else(|| format!("https://{bound}/"), |address| format!("https://{address}/"))
+}
+
 /// A server that listens on one address is found there; one that listens on all of them is found by its name.
 fn own(bound: SocketAddr, host_name: &str) -> Option<Address> {
     if !bound.ip().is_unspecified() {
@@ -54,5 +59,13 @@ mod tests {
         assert_eq!(told(&none, "0.0.0.0:7443", "not a name"), "localhost:7443");
         let configured = Advertise { agents: vec!["vip.example:443".parse().unwrap()], ..none };
         assert_eq!(told(&configured, "0.0.0.0:7443", "hq"), "vip.example:443");
+    }
+
+    #[test]
+    fn a_browser_goes_where_the_console_is() {
+        let console = |bound: &str| console(bound.parse().unwrap(), "hq.example");
+        assert_eq!(console("127.0.0.1:7445"), "https://127.0.0.1:7445/");
+        assert_eq!(console("[::1]:7445"), "https://[::1]:7445/");
+        assert_eq!(console("0.0.0.0:443"), "https://hq.example:443/");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use landmark_daemon::state_dir::default_state_dir;
 use landmark_proto::ids::FleetId;
-use landmark_server::app::Addresses;
+use landmark_server::app::{Addresses, SignIn};
 use landmark_server::config::{Advertise, Config, STATE_DIR_NAME};
 
 /// What is only known once the server runs.
@@ -13,13 +13,14 @@ pub(crate) struct Facts {
     pub(crate) fleet_id: FleetId,
     pub(crate) addresses: Addresses,
     pub(crate) advertised: Advertise,
+    pub(crate) sign_in: SignIn,
 }
 
 /// The port that landmarkctl tries by itself.
 const ADMINISTRATION_PORT: u16 = 7445;
 
 pub(crate) fn text(config: &Config, facts: &Facts) -> String {
-    let Facts { fleet_id, addresses, advertised } = facts;
+    let Facts { fleet_id, addresses, advertised, sign_in } = facts;
     let listed = |addresses: &[landmark_server::config::Address]| {
         addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
@@ -47,6 +48,13 @@ pub(crate) fn text(config: &Config, facts: &Facts) -> String {
     line(format_args!("  operations      http://{}/readyz, /livez, /metrics", addresses.operations));
     line(format_args!("  state           {}", config.state_dir.display()));
     line(format_args!(""));
+    match sign_in {
+        SignIn::First(link) => {
+            line(format_args!("Open the console:        {link}"));
+            line(format_args!("                         (once; makes the first account)"));
+        }
+        SignIn::Console(console) => line(format_args!("Console:                 {console}")),
+    }
     let ctl = landmarkctl(&config.state_dir, &default_state_dir(STATE_DIR_NAME), addresses);
     line(format_args!("Try first:               {ctl} servers list"));
     line(format_args!("Make a machine an agent: {ctl} tokens create"));
@@ -82,13 +90,14 @@ mod tests {
     fn the_first_start_says_where_it_is_and_what_to_try() {
         let mut config = Config::defaults().unwrap();
         config.state_dir = "/srv/landmark".into();
-        let facts = Facts {
+        let mut facts = Facts {
             fleet_id: "0190a3b2-0000-7000-8000-000000000000".parse().unwrap(),
             addresses: addresses("127.0.0.1:9445"),
             advertised: Advertise {
                 agents: vec!["hq.example:7443".parse().unwrap()],
                 enrollment: vec!["hq.example:7444".parse().unwrap()],
             },
+            sign_in: SignIn::First("https://127.0.0.1:9445/welcome?code=secret".to_owned()),
         };
         insta::assert_snapshot!(text(&config, &facts).replace(env!("CARGO_PKG_VERSION"), "[version]"), @r"
         Landmark server [version], fleet 0190a3b2-0000-7000-8000-000000000000
@@ -98,9 +107,14 @@ mod tests {
           operations      http://127.0.0.1:7446/readyz, /livez, /metrics
           state           /srv/landmark
 
+        Open the console:        https://127.0.0.1:9445/welcome?code=secret
+                                 (once; makes the first account)
         Try first:               landmarkctl --state-dir /srv/landmark --server 127.0.0.1:9445 servers list
         Make a machine an agent: landmarkctl --state-dir /srv/landmark --server 127.0.0.1:9445 tokens create
         ");
+        facts.sign_in = SignIn::Console("https://127.0.0.1:9445/".to_owned());
+        let text = text(&config, &facts);
+        assert!(text.contains("\nConsole:                 https://127.0.0.1:9445/\nTry first"), "{text}");
     }
 
     #[test]

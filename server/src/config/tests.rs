@@ -17,6 +17,7 @@ fn without_any_configuration_the_documented_defaults_are_in_force() {
     assert_eq!(config.fleet, FleetConfig::default());
     assert_eq!(config.agent_limits, Limits::agents());
     assert_eq!(config.agent_certificate_life, 30 * DAY);
+    assert_eq!(config.sessions, SessionLimits { idle: 30 * MINUTE, life: 12 * HOUR });
 }
 
 #[test]
@@ -101,4 +102,16 @@ fn sweeps_come_from_every_minute_to_every_week_or_never() {
     assert_eq!(Config::defaults().unwrap().fleet.tuning.sweep_interval, Some(6 * HOUR));
     insta::assert_snapshot!(interval("59s").unwrap_err(), @"server.toml:2:18: timing.sweep-interval: is too short (at least 1m, or 0s for never)");
     insta::assert_snapshot!(interval("8d").unwrap_err(), @"server.toml:2:18: timing.sweep-interval: 8d is too long (at most 7d)");
+}
+
+#[test]
+fn people_are_signed_out_after_a_while_without_use_and_at_last_anyway() {
+    let sessions = |text: &str| read(&format!("[console]\n{text}")).map(|config| config.sessions);
+    assert_eq!(
+        sessions("session-idle = \"5m\"\nsession-life = \"30d\""),
+        Ok(SessionLimits { idle: 5 * MINUTE, life: 30 * DAY })
+    );
+    insta::assert_snapshot!(sessions("session-idle = \"4m\"").unwrap_err(), @"server.toml:2:16: console.session-idle: 4m is too short (at least 5m)");
+    insta::assert_snapshot!(sessions("session-life = \"31d\"").unwrap_err(), @"server.toml:2:16: console.session-life: 31d is too long (at most 30d)");
+    insta::assert_snapshot!(sessions("session-idle = \"2h\"\nsession-life = \"1h\"").unwrap_err(), @"server.toml:2:16: console.session-idle: is longer than console.session-life");
 }

@@ -116,7 +116,12 @@ impl Entry {
     async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
         let authenticator = self.console.authenticator();
         let found = if let Some(cookie) = cookie(headers) {
-            authenticator.session(cookie).await
+            // What a page does by itself keeps nobody signed in.
+            if visit::is_by_itself(headers) {
+                authenticator.session_in_background(cookie).await
+            } else {
+                authenticator.session(cookie).await
+            }
         } else if let Some(token) = bearer(headers) {
             authenticator.bearer(token).await
         } else {

@@ -156,20 +156,30 @@ impl Problem {
 
 fn status_of(error: &AdminError) -> StatusCode {
     match error {
-        AdminError::Unauthenticated => StatusCode::UNAUTHORIZED,
+        AdminError::Unauthenticated | AdminError::SignIn(_) => StatusCode::UNAUTHORIZED,
         AdminError::NotPermitted { .. } => StatusCode::FORBIDDEN,
         AdminError::Invalid(_) | AdminError::AmbiguousAgent { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        AdminError::Conflict(_) | AdminError::NothingAssigned => StatusCode::CONFLICT,
-        AdminError::NoAssignment(_) | AdminError::NoAgent(_) | AdminError::NoToken(_) => {
-            StatusCode::NOT_FOUND
+        AdminError::Conflict(_)
+        | AdminError::NothingAssigned
+        | AdminError::AccountExists(_)
+        | AdminError::LastAdministrator(_)
+        | AdminError::NoOwnAccount(_)
+        | AdminError::NotSignedIn
+        | AdminError::ApiToken(_) => StatusCode::CONFLICT,
+        AdminError::NoAssignment(_)
+        | AdminError::NoAgent(_)
+        | AdminError::NoToken(_)
+        | AdminError::NoAccount(_)
+        | AdminError::NoApiToken(_) => StatusCode::NOT_FOUND,
+        AdminError::Password(_) | AdminError::Stopping | AdminError::Store(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
         }
-        AdminError::Stopping | AdminError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 fn words_of(error: &AdminError) -> (&'static str, &'static str) {
     match error {
-        AdminError::Unauthenticated => ("You are signed out", "Sign in again."),
+        AdminError::Unauthenticated | AdminError::SignIn(_) => ("You are signed out", "Sign in again."),
         AdminError::NotPermitted { .. } => ("You may not do that", "Ask an administrator for that role."),
         AdminError::Invalid(_) => ("That is not right", "Go back, change it, and do it again."),
         AdminError::Conflict(_) => {
@@ -185,7 +195,19 @@ fn words_of(error: &AdminError) -> (&'static str, &'static str) {
             ("There is no such agent", "It may have been removed: look for it in the list.")
         }
         AdminError::AmbiguousAgent { .. } => ("More than one agent is called so", "Choose it from the list."),
-        AdminError::NoToken(_) => ("There is no such join token", "Choose one from the list."),
+        AdminError::NoToken(_) | AdminError::NoApiToken(_) => {
+            ("There is no such token", "Choose one from the list.")
+        }
+        AdminError::NoAccount(_) => ("There is no such account", "Choose one from the list."),
+        AdminError::AccountExists(_) => ("The name is taken", "Go back, and choose another one."),
+        AdminError::LastAdministrator(_) => {
+            ("Nobody could administer any more", "Make another account an administrator first.")
+        }
+        AdminError::NoOwnAccount(_) | AdminError::NotSignedIn => {
+            ("You have not signed in to an account", "Sign in first.")
+        }
+        AdminError::ApiToken(_) => ("No token was made", "Look at your tokens, and try again."),
+        AdminError::Password(_) => ("The server is busy", "Try again in a moment."),
         AdminError::Stopping => ("The server is stopping", "Try again when it is back."),
         AdminError::Store(_) => {
             ("The server cannot use its database", "Nothing was changed; its log says more.")

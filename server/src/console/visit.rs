@@ -51,6 +51,12 @@ pub(super) fn is_fragment(headers: &HeaderMap) -> bool {
     is("hx-request") && !is("hx-boosted")
 }
 
+/// Whether a page asks by itself, because something has changed, and nobody has done anything.
+pub(super) fn is_by_itself(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-landmark-by-itself")
+        || headers.get("accept") == Some(&HeaderValue::from_static("text/event-stream"))
+}
+
 impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = Problem;
 

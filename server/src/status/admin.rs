@@ -12,9 +12,11 @@ use tonic_types::pb;
 use tracing::error;
 
 use super::DOMAIN;
+use crate::access::{PasswordError, SignInError};
 use crate::admin::AdminError;
 use crate::admin::convert::conflict_to_wire;
 use crate::store::StoreError;
+use crate::store::api_tokens::ApiTokenError;
 use crate::store::drafts::Draft;
 
 /// All of a status travels in headers, which clients limit to 16 KiB (hyper, C-core), and Base64 makes a third more of it.
@@ -58,9 +60,68 @@ impl From<AdminError> for Status {
                 let violations = Violations::one(&Path::root().field("agent"), &message);
                 status(Code::InvalidArgument, &message, "AMBIGUOUS_AGENT", vec![bad_request(&violations)])
             }
+            AdminError::SignIn(error) => sign_in_status(&error, &message),
+            AdminError::NoAccount(_) => status(Code::NotFound, &message, "NO_SUCH_ACCOUNT", vec![]),
+            AdminError::AccountExists(_) => status(Code::AlreadyExists, &message, "ACCOUNT_EXISTS", vec![]),
+            AdminError::LastAdministrator(name) => {
+                let way_out = "make another account an administrator first (landmarkctl accounts edit, or \
+                               Admin.EditAccount)";
+                let detail = precondition("ACCOUNT", name.as_str(), way_out);
+                status(Code::FailedPrecondition, &message, "LAST_ADMINISTRATOR", vec![detail])
+            }
+            AdminError::NoOwnAccount(_) => {
+                let detail = precondition(
+                    "ACCOUNT",
+                    "caller",
+                    "sign in to an account first (landmarkctl login, or Admin.SignIn)",
+                );
+                status(Code::FailedPrecondition, &message, "NO_ACCOUNT", vec![detail])
+            }
+            AdminError::NotSignedIn => status(Code::FailedPrecondition, &message, "NOT_SIGNED_IN", vec![]),
+            AdminError::NoApiToken(_) => status(Code::NotFound, &message, "NO_SUCH_API_TOKEN", vec![]),
+            AdminError::ApiToken(error) => api_token_status(&error, &message),
+            AdminError::Password(PasswordError::Busy) => {
+                status(Code::ResourceExhausted, &message, "BUSY", vec![retry_info()])
+            }
+            AdminError::Password(PasswordError::Failed) => {
+                status(Code::Internal, &message, "PASSWORD_FAILED", vec![])
+            }
             AdminError::Stopping => status(Code::Unavailable, &message, "STOPPING", vec![retry_info()]),
             AdminError::Store(error) => store_status(&error),
         }
+    }
+}
+
+/// Why nobody was signed in: who does not know the password learns nothing but that.
+fn sign_in_status(error: &SignInError, message: &str) -> Status {
+    match error {
+        SignInError::Refused => status(Code::Unauthenticated, message, "SIGN_IN_REFUSED", vec![]),
+        SignInError::TooManyFailures { retry_after } => {
+            let detail = retry_after_info(*retry_after);
+            status(Code::ResourceExhausted, message, "TOO_MANY_FAILURES", vec![detail])
+        }
+        SignInError::Disabled(_) => status(Code::PermissionDenied, message, "ACCOUNT_DISABLED", vec![]),
+        SignInError::MustChange(name) => {
+            let way_out =
+                "sign in with a new password beside the present one (landmarkctl login asks for it)";
+            let detail = precondition("PASSWORD", name.as_str(), way_out);
+            status(Code::FailedPrecondition, message, "PASSWORD_MUST_CHANGE", vec![detail])
+        }
+        SignInError::NewPassword(weak) => Status::from(AdminError::new_password(weak)),
+        SignInError::Failed => status(Code::Internal, message, "PASSWORD_FAILED", vec![]),
+        SignInError::Store(error) => store_status(error),
+    }
+}
+
+fn api_token_status(error: &ApiTokenError, message: &str) -> Status {
+    match error {
+        ApiTokenError::AccountChanged => status(Code::Aborted, message, "ACCOUNT_CHANGED", vec![]),
+        ApiTokenError::TooMany => {
+            let way_out = "landmarkctl api-tokens list, and revoke some (Admin.RevokeApiToken)";
+            let detail = precondition("API_TOKENS", "account", way_out);
+            status(Code::FailedPrecondition, message, "TOO_MANY_API_TOKENS", vec![detail])
+        }
+        ApiTokenError::Store(error) => store_status(error),
     }
 }
 
@@ -151,7 +212,11 @@ fn precondition(kind: &str, subject: &str, description: &str) -> Any {
 }
 
 fn retry_info() -> Any {
-    any("RetryInfo", &pb::RetryInfo { retry_delay: Some(duration_to_wire(RETRY_AFTER)) })
+    retry_after_info(RETRY_AFTER)
+}
+
+fn retry_after_info(delay: Duration) -> Any {
+    any("RetryInfo", &pb::RetryInfo { retry_delay: Some(duration_to_wire(delay)) })
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
