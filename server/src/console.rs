@@ -21,7 +21,10 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Authenticator;
 use crate::admin::Administration;
 
+mod account;
+mod accounts;
 mod agents;
+mod api_tokens;
 mod assets;
 mod fields;
 mod flash;
@@ -87,6 +90,8 @@ pub fn router(tasks: &mut Tasks, parts: Parts) -> Router {
 /// Every page, with its handler.
 fn mounted(console: Console) -> Mount {
     let mount = Mount::new(console);
+    let mount = account::mount(mount);
+    let mount = accounts::mount(mount);
     let mount = agents::mount(mount);
     let mount = assets::mount(mount);
     let mount = live::mount(mount);
