@@ -38,6 +38,16 @@ pub(crate) enum CallerKind {
     },
 }
 
+impl CallerKind {
+    /// After which it is refused; `None` for the token of the first start, which stays good.
+    pub(crate) fn expires_at(&self) -> Option<SystemTime> {
+        match self {
+            Self::TokenFile => None,
+            Self::ApiToken { expires_at, .. } | Self::Session { expires_at, .. } => Some(*expires_at),
+        }
+    }
+}
+
 /// The SHA-256 of a session's cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SessionKey(pub(crate) [u8; 32]);
