@@ -2,6 +2,7 @@
 
 mod main_job;
 
+mod accounts;
 mod assigning;
 mod editing;
 mod enforcement;

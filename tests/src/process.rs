@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::scratch::Journal;
 use crate::wait::{LIMIT, wait_until};
@@ -247,10 +248,32 @@ pub async fn run(command: Command, journal: &Journal) -> Result<Output> {
 /// # Errors
 /// It cannot be started, or does not end within the limit.
 pub async fn run_within(limit: Duration, command: Command, journal: &Journal) -> Result<Output> {
+    run_with_input(limit, command, "", journal).await
+}
+
+/// As [`run_within`], with something on its standard input, which is not written down.
+///
+/// # Errors
+/// It cannot be started, or does not end within the limit.
+pub async fn run_with_input(
+    limit: Duration,
+    command: Command,
+    input: &str,
+    journal: &Journal,
+) -> Result<Output> {
     let shown = shown(&command);
     let mut command = tokio::process::Command::from(command);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let ended = match tokio::time::timeout(limit, command.output()).await {
+    command.kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    let answered = async {
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that has ended before it read everything says itself why.
+            stdin.write_all(input.as_bytes()).await.ok();
+        }
+        child.wait_with_output().await
+    };
+    let ended = match tokio::time::timeout(limit, answered).await {
         Ok(ended) => ended.with_context(|| format!("run `{shown}`"))?,
         Err(_) => {
             journal.note(&format!("$ {shown}\n    did not end within {limit:?}"));

@@ -112,7 +112,7 @@ impl NewApiToken {
     }
 
     /// The token, for an account or for whoever has the token of the first start, and its secret.
-    pub(super) fn make(self, account: Option<AccountName>, now: SystemTime) -> (ApiToken, Secret) {
+    pub(crate) fn make(self, account: Option<AccountName>, now: SystemTime) -> (ApiToken, Secret) {
         let Self { description, role, lifetime, by_sign_in } = self;
         let token = ApiToken {
             token_id: ApiTokenId::from_uuid(Uuid::now_v7()),

@@ -96,3 +96,6 @@ impl Authenticator {
         self.changed_tx.send_replace(());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@ use tokio::task::spawn_blocking;
 use tracing::error;
 use zeroize::Zeroizing;
 
-pub(crate) use self::rules::{MAX_CHARS, MIN_CHARS, WeakPassword};
+use self::rules::MAX_CHARS;
+pub(crate) use self::rules::WeakPassword;
 use super::account::AccountName;
 
 const MEMORY_KIB: u32 = 19 * 1024;

@@ -124,9 +124,12 @@ impl Throttle {
     }
 
     fn wait(&self, key: &Key, now: Instant) -> Duration {
-        self.entries.get(key).map_or(Duration::ZERO, |failures| {
-            (failures.last + key.rule().delay(failures.n)).saturating_duration_since(now)
-        })
+        let Some(failures) = self.entries.get(key) else { return Duration::ZERO };
+        let delay = key.rule().delay(failures.n);
+        if delay.is_zero() {
+            return Duration::ZERO;
+        }
+        (failures.last + delay).saturating_duration_since(now)
     }
 
     fn count(&mut self, key: Key, now: Instant) {

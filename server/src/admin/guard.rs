@@ -1,8 +1,10 @@
 //! Who may call: everything needs a caller who has the permission, except asking for health and signing in. One place in
 //! front of all services, so that a service that is added later is guarded too.
 
+use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -10,14 +12,19 @@ use axum::extract::State;
 use axum::http::{Request, Response, header};
 use axum::middleware::{Next, from_fn_with_state};
 use landmark_proto::wire::admin_server;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tracing::warn;
+use zeroize::Zeroizing;
 
 use super::error::AdminError;
-use crate::access::{Access, Authenticator, rpc};
+use crate::access::{Access, Authenticator, Caller, rpc};
 use crate::edge::PeerAddress;
 use crate::metrics;
+
+mod lasting;
 
 /// Anyone can be refused as often as they like; the log tells it this often.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
@@ -39,8 +46,14 @@ pub(super) fn guarded(routes: Routes, authenticator: Arc<Authenticator>) -> Rout
 
 async fn check(State(guard): State<Arc<Guard>>, mut request: Request<Body>, next: Next) -> Response<Body> {
     let (method, access) = access_of(request.uri().path());
+    // From before the look, so that no change in between is missed.
+    let changes = guard.authenticator.changes();
     let response = match guard.admit(&mut request, access).await {
-        Ok(()) => next.run(request).await,
+        Ok(None) => next.run(request).await,
+        Ok(Some(admitted)) => {
+            let lost = admitted.until_lost(Arc::clone(&guard.authenticator), changes);
+            next.run(request).await.map(|body| lasting::until(body, lost))
+        }
         Err(refusal) => {
             if matches!(refusal, AdminError::Unauthenticated) {
                 guard.warn(request.extensions().get::<PeerAddress>());
@@ -69,20 +82,21 @@ fn access_of(path: &str) -> (&'static str, Option<Access>) {
 }
 
 impl Guard {
-    async fn admit(&self, request: &mut Request<Body>, access: Option<Access>) -> Result<(), AdminError> {
+    /// What can be lost again; `None` for what needs nobody's permission.
+    async fn admit(
+        &self,
+        request: &mut Request<Body>,
+        access: Option<Access>,
+    ) -> Result<Option<Admitted>, AdminError> {
         if access == Some(Access::Anyone) {
-            return Ok(());
+            return Ok(None);
         }
         let token = bearer(request).ok_or(AdminError::Unauthenticated)?;
-        let caller = self.authenticator.bearer(token).await?.ok_or(AdminError::Unauthenticated)?;
-        match access {
-            // Answered by the service itself: there is no such method.
-            None | Some(Access::Anyone | Access::SignedIn) => {}
-            Some(Access::Needs(permission)) if caller.may(permission) => {}
-            Some(Access::Needs(permission)) => return Err(AdminError::NotPermitted { permission, caller }),
-        }
+        let caller = admit(&self.authenticator, token, access).await?;
+        let admitted =
+            Admitted { token: Zeroizing::new(token.to_vec()), access, expires_at: caller.kind.expires_at() };
         request.extensions_mut().insert(caller);
-        Ok(())
+        Ok(Some(admitted))
     }
 
     fn warn(&self, peer: Option<&PeerAddress>) {
@@ -92,6 +106,60 @@ impl Guard {
             *last = Some(now);
             let peer = peer.map(|PeerAddress(address)| address.to_string());
             warn!(peer, "administration refused: no valid API token");
+        }
+    }
+}
+
+/// Who has a token, if they have what it takes.
+async fn admit(
+    authenticator: &Authenticator,
+    token: &[u8],
+    access: Option<Access>,
+) -> Result<Caller, AdminError> {
+    let caller = authenticator.bearer(token).await?.ok_or(AdminError::Unauthenticated)?;
+    match access {
+        // Answered by the service itself: there is no such method.
+        None | Some(Access::Anyone | Access::SignedIn) => Ok(caller),
+        Some(Access::Needs(permission)) if caller.may(permission) => Ok(caller),
+        Some(Access::Needs(permission)) => Err(AdminError::NotPermitted { permission, caller }),
+    }
+}
+
+/// A caller who was let in, for an answer that may go on for days.
+struct Admitted {
+    token: Zeroizing<Vec<u8>>,
+    access: Option<Access>,
+    expires_at: Option<SystemTime>,
+}
+
+impl Admitted {
+    /// Waits until they would not be let in any more, and says why.
+    async fn until_lost(
+        self,
+        authenticator: Arc<Authenticator>,
+        mut changes: watch::Receiver<()>,
+    ) -> AdminError {
+        let Self { token, access, expires_at } = self;
+        let expired = async {
+            match expires_at {
+                Some(at) => sleep(at.duration_since(SystemTime::now()).unwrap_or_default()).await,
+                None => pending().await,
+            }
+        };
+        let mut expired = pin!(expired);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut expired => return AdminError::Unauthenticated,
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return AdminError::Stopping;
+                    }
+                }
+            }
+            if let Err(lost) = admit(&authenticator, &token, access).await {
+                return lost;
+            }
         }
     }
 }

@@ -12,10 +12,12 @@ use tonic_health::server::HealthReporter;
 use tonic_types::StatusExt as _;
 
 use super::*;
+use crate::access::SessionLimits;
 use crate::access::token_file::{self, TokenFile};
 use crate::fleet::{self, FleetConfig};
 use crate::identity::{Authority, KnownFleet};
 
+mod access;
 mod firewall;
 
 const TOKEN: &str = "landmark_admin_0123456789abcdef0123456789abcdef";
@@ -25,6 +27,7 @@ struct Served {
     client: AdminClient<Routes>,
     routes: Routes,
     fleet: Fleet,
+    authenticator: Arc<Authenticator>,
     stop: CancellationToken,
     _tasks: Tasks,
     _folder: TempDir,
@@ -50,8 +53,13 @@ impl Served {
         };
         let fleet = fleet::spawn(&mut tasks, parts).await.unwrap();
         let stop = CancellationToken::new();
+        let token_file = TokenFile::open(folder.path()).unwrap();
+        let limits = SessionLimits::default();
+        let authenticator = Authenticator::open(store.clone(), token_file, limits, folder.path()).await;
+        let authenticator = Arc::new(authenticator.unwrap());
         let parts = Parts {
             fleet: fleet.clone(),
+            authenticator: Arc::clone(&authenticator),
             store,
             assignments,
             max_servers: MaxServers::default(),
@@ -59,12 +67,11 @@ impl Served {
             enrollment: vec!["hq.example:7444".parse().unwrap()],
             stop: stop.clone(),
         };
-        let authenticator = Authenticator::new(TokenFile::open(folder.path()).unwrap());
         let health = HealthServer::new(HealthService::from_health_reporter(HealthReporter::new()));
         let administration = Arc::new(Administration::new(parts));
-        let routes: Routes = routes(administration, Arc::new(authenticator), health).unwrap().into();
+        let routes: Routes = routes(administration, Arc::clone(&authenticator), health).unwrap().into();
         let client = AdminClient::new(routes.clone());
-        Self { client, routes, fleet, stop, _tasks: tasks, _folder: folder }
+        Self { client, routes, fleet, authenticator, stop, _tasks: tasks, _folder: folder }
     }
 
     async fn edit(&mut self, etag: &str, edits: Vec<Kind>) -> Result<wire::Draft, Status> {
@@ -80,8 +87,12 @@ impl Served {
 }
 
 fn with_token<T>(message: T) -> Request<T> {
+    with(TOKEN, message)
+}
+
+fn with<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     request
 }
 

@@ -17,9 +17,9 @@ use crate::wait::{LIMIT, wait_until};
 /// Calls landmarkctl for one server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ctl {
-    address: SocketAddr,
+    /// Where the server is; absent for who has contexts of their own.
+    server: Option<(SocketAddr, PathBuf)>,
     place: Place,
-    state_folder: PathBuf,
     home: PathBuf,
     journal: Journal,
 }
@@ -33,7 +33,24 @@ impl Ctl {
         home: &Path,
         journal: Journal,
     ) -> Self {
-        Self { address, place, state_folder: state_folder.to_owned(), home: home.to_owned(), journal }
+        let server = Some((address, state_folder.to_owned()));
+        Self { server, place, home: home.to_owned(), journal }
+    }
+
+    /// For someone with a home folder of their own, who knows the server by contexts alone.
+    #[must_use]
+    pub fn of_person(&self, home: &Path) -> Self {
+        Self { server: None, home: home.to_owned(), ..self.clone() }
+    }
+
+    /// Runs it with `--json` and something on standard input, whatever it answers.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<Output> {
+        let mut command = self.command()?;
+        command.arg("--json").args(arguments);
+        process::run_with_input(LIMIT, command, input, &self.journal).await
     }
 
     /// Runs it with `--json`, whatever it answers.
@@ -125,8 +142,9 @@ impl Ctl {
 
     fn command(&self) -> Result<Command> {
         let mut command = program("landmarkctl", &self.home, &self.place)?;
-        command.arg("--server").arg(self.address.to_string());
-        command.arg("--state-dir").arg(&self.state_folder);
+        if let Some((address, state_folder)) = &self.server {
+            command.arg("--server").arg(address.to_string()).arg("--state-dir").arg(state_folder);
+        }
         Ok(command)
     }
 }

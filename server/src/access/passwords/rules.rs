@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 use crate::access::account::AccountName;
 
 /// Characters, at least.
-pub(crate) const MIN_CHARS: usize = 12;
+const MIN_CHARS: usize = 12;
 /// Characters, at most: longer than any sentence that is typed, and bounded.
-pub(crate) const MAX_CHARS: usize = 200;
+pub(super) const MAX_CHARS: usize = 200;
 
 /// Of published lists of leaked passwords those with 12 characters or more, and what suggests itself here. In lower case.
 const COMMONEST: [&str; 44] = [

@@ -15,14 +15,11 @@ impl AccessCalls {
     /// Who calls, and what they may.
     pub(crate) fn caller(&self, caller: &Caller) -> wire::Caller {
         let Caller { author, role, kind } = caller;
-        let (kind, token_id, expires_at) = match kind {
-            CallerKind::TokenFile => (wire::CallerKind::TokenFile, String::new(), None),
-            CallerKind::ApiToken { token_id, expires_at } => {
-                (wire::CallerKind::ApiToken, token_id.clone(), Some(*expires_at))
-            }
-            CallerKind::Session { expires_at, .. } => {
-                (wire::CallerKind::Console, String::new(), Some(*expires_at))
-            }
+        let expires_at = kind.expires_at();
+        let (kind, token_id) = match kind {
+            CallerKind::TokenFile => (wire::CallerKind::TokenFile, String::new()),
+            CallerKind::ApiToken { token_id, .. } => (wire::CallerKind::ApiToken, token_id.clone()),
+            CallerKind::Session { .. } => (wire::CallerKind::Console, String::new()),
         };
         wire::Caller {
             name: author.to_string(),

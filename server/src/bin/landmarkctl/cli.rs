@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and the help that teaches it. Knows nothing of how anything is done.
 
+pub(crate) mod accounts;
 pub(crate) mod agents;
+pub(crate) mod api_tokens;
 pub(crate) mod assignments;
 pub(crate) mod context;
 pub(crate) mod draft;
@@ -8,6 +10,7 @@ pub(crate) mod edits;
 pub(crate) mod firewall;
 pub(crate) mod gateways;
 pub(crate) mod location;
+pub(crate) mod login;
 pub(crate) mod servers;
 pub(crate) mod tokens;
 
@@ -41,7 +44,7 @@ First steps, on the server's machine:
 
 Which server is meant, in falling order:
   --context NAME, or --server with --ca and --token-file, or their variables;
-  the current context (landmarkctl context use NAME);
+  the current context (landmarkctl login, landmarkctl context use NAME);
   the server on this machine: authority.pem and admin-token in its state folder.
 
 Exit codes:
@@ -55,7 +58,7 @@ Exit codes:
   65   a given file is wrong, or cannot be read or written
   69   the server cannot be reached, or is not the one that was meant; servers pin: the peer
   70   the server failed, or landmarkctl did
-  77   the API token was refused, or may not do that
+  77   the API token or the password was refused, or may not do that
   78   the contexts, the authority's certificate or the token cannot be used
   130  interrupted, or answered with no
 
@@ -177,6 +180,27 @@ pub(crate) enum Command {
     /// Join tokens: what makes a machine an agent
     #[command(subcommand, after_help = tokens::EXAMPLES)]
     Tokens(tokens::Tokens),
+
+    /// Sign in, so that the following commands are yours
+    #[command(after_help = login::EXAMPLES)]
+    Login(login::Login),
+
+    /// Sign out: the token of signing in is accepted no more
+    Logout,
+
+    /// Who you are to the server, and what you may
+    Whoami,
+
+    /// Replace your password; ends your other sessions
+    ChangePassword,
+
+    /// Accounts of people: who can sign in, and what they may
+    #[command(subcommand, after_help = accounts::EXAMPLES)]
+    Accounts(accounts::Accounts),
+
+    /// API tokens: what programs sign in with
+    #[command(subcommand, after_help = api_tokens::EXAMPLES)]
+    ApiTokens(api_tokens::ApiTokens),
 
     /// How a machine's location is decided
     #[command(subcommand, after_help = location::EXAMPLES)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use landmark_proto::wire::admin_client::AdminClient;
 use tonic::metadata::{Ascii, MetadataValue};
 
-pub(crate) use calls::{AgentFilter, MachineFacts, OfSettings, TokenWish};
+pub(crate) use calls::{AgentFilter, ApiTokenWish, MachineFacts, OfSettings, SignInWish, TokenWish};
 pub(crate) use connect::{ConnectError, Step};
 pub(crate) use edit::{Edit, Entry, FirewallEdit, Owner, Rules};
 pub(crate) use refusal::{CallError, Refusal};
@@ -35,7 +35,8 @@ type Admin = AdminClient<connect::Link>;
 #[derive(Debug)]
 pub(crate) struct Client {
     admin: Admin,
-    bearer: MetadataValue<Ascii>,
+    /// Absent before signing in.
+    bearer: Option<MetadataValue<Ascii>>,
     /// Drives the connection; ends with the value.
     driver: connect::Driver,
     /// Whether anything was ever heard: until then it may not be the administration at all.
@@ -47,7 +48,7 @@ impl Client {
     pub(crate) async fn connect(
         address: &Address,
         trust: &Trust,
-        bearer: MetadataValue<Ascii>,
+        bearer: Option<MetadataValue<Ascii>>,
     ) -> Result<Self, ConnectError> {
         let (link, driver) = connect::connect(address, trust).await?;
         let origin = http::Uri::from_static(connect::ORIGIN);

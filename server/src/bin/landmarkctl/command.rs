@@ -1,6 +1,8 @@
 //! Does what the command line asks: parses it, finds the server, runs one command, prints how it ended.
 
+mod accounts;
 mod agents;
+mod api_tokens;
 mod assign;
 mod assignments;
 mod contexts;
@@ -11,6 +13,7 @@ mod gateways;
 mod health;
 mod lint;
 mod location;
+mod login;
 mod names;
 mod places;
 mod servers;
@@ -54,7 +57,10 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> Exit {
             return Exit::Internal;
         }
     };
-    match runtime.block_on(dispatch(&run, command)) {
+    let done = runtime.block_on(dispatch(&run, command));
+    // A person who has not answered yet is not waited for.
+    runtime.shutdown_background();
+    match done {
         Ok(exit) => exit,
         Err(failure) => {
             run.out.failure(&failure);
@@ -83,6 +89,12 @@ async fn dispatch(run: &Run, command: Command) -> Result<Exit, Failure> {
         Command::Assignments(command) => assignments::run(run, command).await,
         Command::Agents(command) => agents::run(run, command).await,
         Command::Tokens(command) => tokens::run(run, command).await,
+        Command::Login(arguments) => login::login(run, arguments).await,
+        Command::Logout => login::logout(run).await,
+        Command::Whoami => login::whoami(run).await,
+        Command::ChangePassword => login::change_password(run).await,
+        Command::Accounts(command) => accounts::run(run, command).await,
+        Command::ApiTokens(command) => api_tokens::run(run, command).await,
         Command::Location(command) => location::run(run, command).await,
         Command::Gateways(command) => gateways::run(run, command).await,
         Command::Firewall(command) => firewall::run(run, command).await,
@@ -143,7 +155,7 @@ impl Run {
             self.out.warning(format!("other users may read the API token {path}; run: chmod 600 {path}"));
         }
         let Credentials { trust, bearer, exposed: _ } = credentials;
-        Client::connect(&target.address, &trust, bearer)
+        Client::connect(&target.address, &trust, Some(bearer))
             .await
             .map_err(|error| errors::connect(&error, &target))
     }

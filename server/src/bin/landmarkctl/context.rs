@@ -6,6 +6,7 @@
 mod address;
 mod credentials;
 mod file;
+mod place;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use landmark_proto::pin::SpkiPin;
 pub(crate) use address::{Address, InvalidAddress};
 pub(crate) use credentials::{Credentials, CredentialsError, load_authority, read_token};
 pub(crate) use file::{Context, ContextFileError, Contexts, Folder};
+pub(crate) use place::{Place, PlaceError};
 
 /// What the command line and the environment say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod difference;
 mod errors;
 mod output;
 mod peer;
+mod prompt;
 mod render;
 mod sheet;
 mod target;

@@ -1,7 +1,9 @@
 //! Text for people, out of documents. Pure: the width, the time and the time zone are given.
 
+pub(crate) mod accounts;
 pub(crate) mod advice;
 pub(crate) mod agents;
+pub(crate) mod api_tokens;
 pub(crate) mod assignments;
 pub(crate) mod certificate;
 pub(crate) mod changes;

@@ -4,7 +4,9 @@
 //! the commands count them. Reading is lenient: a word of a newer server is shown as absent, never an error. Only this
 //! folder and `client` see generated types.
 
+pub(crate) mod account;
 pub(crate) mod agent;
+pub(crate) mod api_token;
 pub(crate) mod assignment;
 pub(crate) mod basis;
 pub(crate) mod certificate;

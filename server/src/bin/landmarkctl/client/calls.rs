@@ -1,5 +1,6 @@
 //! One method an RPC.
 
+mod access;
 mod firewall;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use landmark_proto::wire;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
+pub(crate) use self::access::{ApiTokenWish, SignInWish};
 pub(crate) use self::firewall::{MachineFacts, OfSettings};
 use super::{Admin, CALL_LIMIT, CallError, Client, END_LIMIT, Edit};
 use crate::view::agent::{Agent, AgentDetail, AgentEvent, AssignmentState, Connection};
@@ -256,7 +258,9 @@ impl Client {
 
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.metadata_mut().insert("authorization", self.bearer.clone());
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
         request
     }
 }

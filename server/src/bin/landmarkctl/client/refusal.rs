@@ -37,6 +37,8 @@ pub(crate) enum CallError {
 pub(crate) struct Refusal {
     pub(crate) code: Code,
     pub(crate) message: String,
+    /// For programs, such as `PASSWORD_MUST_CHANGE`.
+    pub(crate) reason: Option<String>,
     pub(crate) violations: Vec<Violation>,
     /// What would have to be done first.
     pub(crate) preconditions: Vec<String>,
@@ -71,6 +73,7 @@ impl From<Status> for CallError {
         Self::Refused(Box::new(Refusal {
             code: status.code(),
             message: status.message().to_owned(),
+            reason: details.error_info().map(|info| info.reason.clone()),
             violations,
             preconditions,
             present: present_draft(status.details()).map(Box::new),

@@ -113,7 +113,7 @@ fn keep_token(folder: &Folder, name: &str, token_file: &Path) -> Result<PathBuf,
     }
 }
 
-fn kept_path(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn kept_path(path: &Path) -> Result<PathBuf, Failure> {
     absolute(path).map_err(|error| Failure::new(Exit::Context, format!("{}: {error}", path.display())))
 }
 
@@ -122,7 +122,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The name is also that of a file.
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
     if (1..=64).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['.', '-']) {
         return Ok(());
@@ -141,7 +141,7 @@ fn list(run: &Run) -> Result<Exit, Failure> {
     if contexts.contexts.is_empty() {
         run.out.remark("there are no contexts: the server on this machine is used");
         run.out.remark(
-            "to manage another one: landmarkctl context add NAME --server HOST:7445 --ca authority.pem --token-file FILE",
+            "to manage another one: landmarkctl login --server HOST:7445 --pin PIN, or landmarkctl context add",
         );
         return Ok(Exit::Done);
     }

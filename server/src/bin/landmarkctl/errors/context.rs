@@ -6,7 +6,9 @@ use std::path::Path;
 use landmark_daemon::error::Chain;
 
 use super::{Exit, Failure};
-use crate::context::{ContextFileError, CredentialsError, InvalidAddress, Origin, ResolveError, Target};
+use crate::context::{
+    ContextFileError, CredentialsError, InvalidAddress, Origin, PlaceError, ResolveError, Target,
+};
 
 impl From<ContextFileError> for Failure {
     fn from(error: ContextFileError) -> Self {
@@ -47,6 +49,19 @@ impl From<ResolveError> for Failure {
     }
 }
 
+impl From<PlaceError> for Failure {
+    fn from(error: PlaceError) -> Self {
+        let message = error.to_string();
+        match error {
+            PlaceError::Resolve(error) => error.into(),
+            PlaceError::Taken { .. } => Self::usage(message).hint("give yours another name: --context NAME"),
+            PlaceError::NoServer { .. } => {
+                Self::usage(message).hint("give --server HOST:7445, and --pin PIN or --ca FILE")
+            }
+        }
+    }
+}
+
 const HOW_TO_ADD: &str =
     "landmarkctl context add NAME --server HOST:7445 --ca authority.pem --token-file FILE";
 
@@ -63,6 +78,11 @@ pub(crate) fn credentials(error: &CredentialsError, target: &Target) -> Failure 
             if source.kind() == io::ErrorKind::PermissionDenied =>
         {
             failure.hint("only the user that the server runs as may read it: use sudo, or a context with your own token")
+        }
+        (CredentialsError::TokenFile { source, .. }, Origin::Context(name))
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            failure.hint(format!("sign in: landmarkctl login --context {name}"))
         }
         (_, Origin::Context(name)) => failure.hint(format!("it is named by context {name:?}: landmarkctl context show {name}")),
         (_, Origin::StateDir(_)) => failure,

@@ -73,7 +73,7 @@ pub(crate) fn refused_change(doing: &str, error: CallError, origins: &Origins) -
 }
 
 fn from_refusal(doing: &str, refusal: &Refusal, origins: &Origins) -> Failure {
-    let Refusal { code, message, violations, preconditions, present: _ } = refusal;
+    let Refusal { code, message, reason: _, violations, preconditions, present: _ } = refusal;
     if let Some(failure) = beside_the_request(doing, *code) {
         return failure.detail(message.clone());
     }
@@ -103,11 +103,13 @@ fn beside_the_request(doing: &str, code: Code) -> Option<Failure> {
         Code::Unauthenticated => (
             Exit::Token,
             "the server does not accept the API token",
-            "landmarkctl context show tells which token was sent",
+            "landmarkctl context show tells which token was sent; landmarkctl login makes a new one",
         ),
-        Code::PermissionDenied => {
-            (Exit::Token, "this API token may not do that", "ask for a token with a role that may")
-        }
+        Code::PermissionDenied => (
+            Exit::Token,
+            "this API token may not do that",
+            "ask for a role that may (landmarkctl whoami tells yours)",
+        ),
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
             (Exit::Unreachable, "the server cannot do it at the moment", "try again in a moment")
         }
@@ -186,6 +188,7 @@ mod tests {
         CallError::Refused(Box::new(Refusal {
             code,
             message,
+            reason: None,
             violations,
             preconditions: vec![],
             present: None,
@@ -224,7 +227,7 @@ mod tests {
         insta::assert_snapshot!(failure, @r"
         landmarkctl: cannot list agents: the server does not accept the API token
           unknown token
-        hint: landmarkctl context show tells which token was sent
+        hint: landmarkctl context show tells which token was sent; landmarkctl login makes a new one
         ");
     }
 
@@ -241,6 +244,7 @@ mod tests {
         let error = CallError::Refused(Box::new(Refusal {
             code: Code::FailedPrecondition,
             message: "nothing has been assigned yet".into(),
+            reason: Some("NOTHING_ASSIGNED".into()),
             violations: vec![],
             preconditions: vec!["assign the draft first (landmarkctl assign)".into()],
             present: None,
