@@ -27,6 +27,7 @@ pub mod assignments;
 pub mod drafts;
 pub mod evidence;
 pub mod history;
+pub mod samples;
 mod schema;
 pub mod tokens;
 

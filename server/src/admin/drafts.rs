@@ -14,8 +14,8 @@ use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire, findings_to_w
 use super::error::AdminError;
 use crate::fleet::Fleet;
 use crate::settings::lint::{self, Facts};
-use crate::settings::{self, MaxServers};
-use crate::store::drafts::{Author, Changed, Etag};
+use crate::settings::{self, Change, MaxServers};
+use crate::store::drafts::{Author, Changed, Draft, Etag};
 use crate::store::{Store, StoreError};
 
 use self::reached::reached;
@@ -73,16 +73,8 @@ impl Drafts {
 
     /// From the present assignment, or from the default settings before the first.
     pub(crate) async fn diff(&self) -> Result<wire::SettingsDiff, AdminError> {
-        let draft = self.store.draft().await?;
-        let from = draft.assigned.map(|held| held.revision);
-        let assigned = match from {
-            Some(revision) => {
-                let gone = || StoreError::damaged("assignment", format!("{revision} is gone"));
-                self.store.assignment(revision).await?.ok_or_else(gone)?.settings().clone()
-            }
-            None => Settings::default(),
-        };
-        Ok(diff_to_wire(from, None, settings::diff(&assigned, &draft.settings)))
+        let (draft, changes) = unassigned(&self.store).await?;
+        Ok(diff_to_wire(draft.assigned.map(|held| held.revision), None, changes))
     }
 
     /// What is doubtful in it.
@@ -93,4 +85,21 @@ impl Drafts {
         let facts = Facts { names, health };
         Ok(findings_to_wire(settings::lint(&settings, &facts)))
     }
+}
+
+/// The draft, and its differences from the present assignment, or from the default settings before the first.
+pub(super) async fn unassigned(store: &Store) -> Result<(Draft, Vec<Change>), StoreError> {
+    let draft = store.draft().await?;
+    if !draft.differs {
+        return Ok((draft, Vec::new()));
+    }
+    let assigned = match draft.assigned.map(|held| held.revision) {
+        Some(revision) => {
+            let gone = || StoreError::damaged("assignment", format!("{revision} is gone"));
+            store.assignment(revision).await?.ok_or_else(gone)?.settings().clone()
+        }
+        None => Settings::default(),
+    };
+    let changes = settings::diff(&assigned, &draft.settings);
+    Ok((draft, changes))
 }

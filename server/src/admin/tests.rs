@@ -17,6 +17,7 @@ use crate::fleet::{self, FleetConfig};
 use crate::identity::{Authority, KnownFleet};
 
 mod firewall;
+mod overview;
 
 const TOKEN: &str = "landmark_admin_0123456789abcdef0123456789abcdef";
 

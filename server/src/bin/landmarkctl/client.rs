@@ -14,7 +14,7 @@ use std::time::Duration;
 use landmark_proto::wire::admin_client::AdminClient;
 use tonic::metadata::{Ascii, MetadataValue};
 
-pub(crate) use calls::{AgentFilter, MachineFacts, OfSettings, TokenWish};
+pub(crate) use calls::{AgentFilter, AgentsWish, MachineFacts, OfSettings, TokenWish};
 pub(crate) use connect::{ConnectError, Step};
 pub(crate) use edit::{Edit, Entry, FirewallEdit, Owner, Rules};
 pub(crate) use refusal::{CallError, Refusal};
