@@ -109,7 +109,7 @@ impl Administration {
             tokens: tokens::Tokens { store: store.clone(), authority_pin, enrollment },
             reference_servers: reference_servers::ReferenceServers { fleet: fleet.clone() },
             firewall: firewall::Firewall { store: store.clone(), fleet: fleet.clone() },
-            overviews: overview::Overviews { store: store.clone(), fleet: fleet.clone() },
+            overviews: overview::Overviews::new(store.clone(), fleet.clone()),
             access: access::AccessCalls { store: store.clone(), authenticator },
             agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
         }

@@ -6,6 +6,7 @@
 //!             ├─────► writer ─► store ─► registry, slots (acknowledgement)
 //!             ├─────► sweeps ─► health of the reference servers
 //!             └─────► counters ─► hits of the firewalls
+//! registry ─► samples ─► store
 //! ```
 //!
 //! A session says what it knows to the registry, and gives reports to the writer; whoever wants something from an agent
@@ -31,17 +32,21 @@ use crate::store::{Store, StoreError};
 mod admission;
 mod agent;
 mod allowance;
+pub mod attention;
 mod counters;
 mod end;
 mod filter;
 mod health;
 mod hits;
+mod order;
 mod outbound;
 mod registry;
 mod renewal;
+mod samples;
 mod service;
 mod session;
 mod slots;
+mod survey;
 mod sweeps;
 pub mod telemetry;
 #[cfg(test)]
@@ -50,13 +55,17 @@ mod writer;
 
 pub use self::agent::{Agent, AssignmentState, Boots, Refused, Reported};
 pub use self::end::End;
-pub use self::filter::{AgentFilter, AgentKey};
+pub use self::filter::AgentFilter;
 pub use self::health::{CertificateSeen, Health, PortHealth, ServerHealth};
 pub use self::hits::{FleetHits, PolicyHits, RuleCount};
+pub use self::order::{AgentKey, AgentOrder, Place, Sorting};
 pub use self::registry::{
-    AgentEvent, AgentView, AgentWatch, Asked, FindError, Page, Progress, ProgressWatch, Registry,
+    AgentEvent, AgentView, AgentWatch, Asked, ByEnforcement, ByLocation, Counts, FindError, Mark, Moment,
+    News, Page, Progress, ProgressWatch, Registry, Whereabouts,
 };
+pub use self::samples::{Sample, Standing};
 pub use self::service::{FleetService, Messages, Plane, RenewError, SessionRefused};
+pub use self::survey::{Named, Survey};
 pub use self::sweeps::SweepAsked;
 
 use self::admission::Admission;
@@ -157,7 +166,8 @@ struct Shared {
 }
 
 /// Reads all agents and starts the tasks of the fleet: one that publishes assignments to sessions and ends them at a
-/// stop, and one that writes what they say, until the last of them has ended.
+/// stop, one that writes what they say, until the last of them has ended, one that looks at certificates of reference
+/// servers, and one that writes how many agents are where.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -192,6 +202,7 @@ pub async fn spawn(tasks: &mut Tasks, parts: Parts) -> Result<Fleet, StoreError>
     let sessions_ended = CancellationToken::new();
     tasks.spawn("fleet", attend(Arc::clone(&shared), published_rx, sessions_ended.clone()));
     tasks.spawn("reference-certificates", sweeps::watch_certificates(Arc::clone(&shared)));
+    tasks.spawn("fleet-samples", samples::sample(Arc::clone(&shared)));
     tasks.spawn("status-writer", writer_task.run(sessions_ended));
     Ok(Fleet(shared))
 }

@@ -48,6 +48,7 @@ const ALL: &[(&str, Kind, &str)] = &[
     (edge::PANICS, Kind::Counter, "Panics contained in one connection, by plane; anything but 0 is a bug"),
     (fleet::AGENTS, Kind::Gauge, "Enrolled agents"),
     (fleet::AGENTS_ONLINE, Kind::Gauge, "Agents with an open session"),
+    (fleet::AGENTS_LOCATION, Kind::Gauge, "Agents by where they said they are last, by location"),
     (fleet::AGENTS_ENFORCEMENT, Kind::Gauge, "Agents by what they last said of their enforcement, by state"),
     (fleet::SESSIONS_ENDED, Kind::Counter, "Sessions that ended, by reason"),
     (fleet::SESSIONS_REFUSED, Kind::Counter, "Sessions that were refused before they began, by reason"),
@@ -157,6 +158,7 @@ mod tests {
         landmark_server_contained_panics_total Counter
         landmark_server_agents Gauge
         landmark_server_agents_online Gauge
+        landmark_server_agents_location Gauge
         landmark_server_agents_enforcement Gauge
         landmark_server_sessions_ended_total Counter
         landmark_server_sessions_refused_total Counter

@@ -29,6 +29,7 @@ pub mod assignments;
 pub mod drafts;
 pub mod evidence;
 pub mod history;
+pub mod samples;
 mod schema;
 mod sessions;
 pub mod tokens;

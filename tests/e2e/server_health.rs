@@ -68,6 +68,16 @@ async fn a_dead_server_shows_and_so_does_the_one_on_which_all_depend() -> Result
             "{second}"
         );
         ensure!(health["n_agents_external"] == 0, "{health}");
+        // The overview tells the same, the worst first.
+        let status = ctl.ok(&["status"]).await?;
+        ensure!(status["counts"]["n_online"] == 2 && status["progress"]["n_applied"] == 2, "{status}");
+        let told = status["attention"].as_array().context("no attention")?;
+        let told: Vec<_> = told.iter().map(|item| (&item["code"], &item["subject"])).collect();
+        let expected = [
+            (&json!("reference_server_unreached"), &json!("127.0.0.2")),
+            (&json!("reference_server_depended_on"), &json!("127.0.0.1")),
+        ];
+        ensure!(told == expected, "{status}");
 
         // A sweep is a connection without a byte, and changes nobody's location.
         wait_until("the visits are over", LIMIT, async || {

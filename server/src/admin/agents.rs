@@ -18,11 +18,11 @@ use tracing::info;
 
 mod convert;
 mod flips;
+mod sorting;
 
-use self::convert::{
-    agent_to_wire, detail_to_wire, evidence_to_wire, filter_from_wire, key_from_token, key_to_token,
-};
+use self::convert::{agent_to_wire, detail_to_wire, evidence_to_wire, filter_from_wire};
 use self::flips::n_flips;
+use self::sorting::{place_from_token, place_to_token, sorting_from_wire};
 use super::error::AdminError;
 use super::page::PageSize;
 use crate::assignments::AssignmentsHandle;
@@ -54,14 +54,16 @@ impl Agents {
         &self,
         request: wire::ListAgentsRequest,
     ) -> Result<wire::ListAgentsResponse, AdminError> {
-        let wire::ListAgentsRequest { filter, page_size, page_token, order: _, descending: _ } = request;
+        let wire::ListAgentsRequest { filter, page_size, page_token, order, descending } = request;
         let filter = filter_from_wire(filter)?;
-        let after = key_from_token(&page_token)?;
-        let page = self.fleet.registry().list(&filter, after, PageSize::from_wire(page_size)?.get());
+        let sorting = sorting_from_wire(order, descending)?;
+        let after = place_from_token(sorting, &page_token)?;
+        let limit = PageSize::from_wire(page_size)?.get();
+        let page = self.fleet.registry().list(&filter, sorting, after.as_ref(), limit);
         Ok(wire::ListAgentsResponse {
             agents: page.agents.iter().map(agent_to_wire).collect(),
-            next_page_token: page.next.as_ref().map(key_to_token).unwrap_or_default(),
-            n_matching: 0,
+            next_page_token: page.next.map(|place| place_to_token(sorting, &place)).unwrap_or_default(),
+            n_matching: count(page.n_matching),
         })
     }
 
@@ -221,7 +223,7 @@ fn event_to_wire(event: AgentEvent) -> wire::AgentEvent {
     wire::AgentEvent { kind: Some(kind) }
 }
 
-fn progress_to_wire(progress: &Progress) -> wire::AssignmentProgress {
+pub(super) fn progress_to_wire(progress: &Progress) -> wire::AssignmentProgress {
     let Progress { revision, n_applied, n_pending, n_rejected, n_offline, rejections, superseded_by } =
         progress;
     wire::AssignmentProgress {

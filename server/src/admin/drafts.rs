@@ -84,27 +84,14 @@ impl Drafts {
 
     /// From the present assignment, or from the default settings before the first.
     pub(crate) async fn diff(&self) -> Result<wire::SettingsDiff, AdminError> {
-        let draft = self.store.draft().await?;
-        let changes = self.changes(&draft).await?;
+        let (draft, changes) = unassigned(&self.store).await?;
         Ok(diff_to_wire(draft.assigned.map(|held| held.revision), None, changes))
-    }
-
-    async fn changes(&self, draft: &Draft) -> Result<Vec<Change>, AdminError> {
-        let assigned = match draft.assigned.map(|held| held.revision) {
-            Some(revision) => {
-                let gone = || StoreError::damaged("assignment", format!("{revision} is gone"));
-                self.store.assignment(revision).await?.ok_or_else(gone)?.settings().clone()
-            }
-            None => Settings::default(),
-        };
-        Ok(settings::diff(&assigned, &draft.settings))
     }
 
     /// How it stands to the present assignment, in short.
     pub(crate) async fn standing(&self) -> Result<Standing, AdminError> {
-        let draft = self.store.draft().await?;
-        let n_changes = if draft.differs { self.changes(&draft).await?.len() } else { 0 };
-        Ok(Standing { n_changes, etag: draft.etag, changed: draft.changed })
+        let (draft, changes) = unassigned(&self.store).await?;
+        Ok(Standing { n_changes: changes.len(), etag: draft.etag, changed: draft.changed })
     }
 
     /// What is doubtful in it.
@@ -115,4 +102,21 @@ impl Drafts {
         let facts = Facts { names, health };
         Ok(findings_to_wire(settings::lint(&settings, &facts)))
     }
+}
+
+/// The draft, and its differences from the present assignment, or from the default settings before the first.
+pub(super) async fn unassigned(store: &Store) -> Result<(Draft, Vec<Change>), StoreError> {
+    let draft = store.draft().await?;
+    if !draft.differs {
+        return Ok((draft, Vec::new()));
+    }
+    let assigned = match draft.assigned.map(|held| held.revision) {
+        Some(revision) => {
+            let gone = || StoreError::damaged("assignment", format!("{revision} is gone"));
+            store.assignment(revision).await?.ok_or_else(gone)?.settings().clone()
+        }
+        None => Settings::default(),
+    };
+    let changes = settings::diff(&assigned, &draft.settings);
+    Ok((draft, changes))
 }

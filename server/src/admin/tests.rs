@@ -19,6 +19,7 @@ use crate::identity::{Authority, KnownFleet};
 
 mod access;
 mod firewall;
+mod overview;
 
 const TOKEN: &str = "landmark_admin_0123456789abcdef0123456789abcdef";
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use landmark_proto::ids::{AgentId, BootId, Epoch};
-use landmark_proto::location::LocationReport;
+use landmark_proto::location::{Location, LocationReport};
 use landmark_proto::message::{AssignmentOutcome, AssignmentResult, EnforcementStatus, HostFacts, Rejection};
 use landmark_proto::pin::SpkiPin;
 use landmark_proto::revision::Held;
@@ -115,6 +115,11 @@ impl Agent {
             }
             Some(_) => AssignmentState::Behind,
         }
+    }
+
+    /// Where it said it is last; one that never did is in an unknown place.
+    pub fn present_location(&self) -> Location {
+        self.location.as_ref().map_or(Location::Unknown, |reported| reported.report.verdict.location)
     }
 
     /// Takes an answer over; returns whether it says anything new.

@@ -13,9 +13,9 @@ use landmark_proto::revision::{Held, Revision};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::agent::{Agent, AssignmentState, Refused};
+use super::agent::{Agent, AssignmentState};
 use super::end::End;
-use super::filter::{AgentFilter, AgentKey};
+use super::filter::AgentFilter;
 use super::outbound::Outbound;
 use super::slots::Slots;
 use super::telemetry;
@@ -25,20 +25,22 @@ use crate::store::agents::Agents;
 mod feed;
 mod follow;
 mod index;
+mod list;
+mod moment;
+mod news;
 mod tally;
 
 pub use self::follow::{AgentEvent, AgentWatch, ProgressWatch};
-pub(super) use self::tally::Counts;
+pub use self::list::Page;
+pub use self::moment::{Moment, Progress};
+pub use self::news::{Mark, News};
+pub use self::tally::{ByEnforcement, ByLocation, Counts, Whereabouts};
 
 use self::feed::Change;
 use self::index::{Index, Write};
 
-/// Agents that a list looks at under one lock: well below a millisecond.
-const SCAN: usize = 2_048;
 /// Sessions that are told something before others may run: about a millisecond.
 const AT_ONCE: usize = 1_024;
-/// Rejections that a progress names.
-const N_REJECTIONS: usize = 100;
 
 /// The agents. Clones share them.
 #[derive(Clone, Debug)]
@@ -59,15 +61,6 @@ pub struct AgentView {
     pub state: AssignmentState,
 }
 
-/// Part of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// In the order of [`AgentKey`].
-    pub agents: Vec<AgentView>,
-    /// Where the next part begins; `None` when this was the last.
-    pub next: Option<AgentKey>,
-}
-
 /// No agent, or more than one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FindError {
@@ -85,37 +78,6 @@ pub enum FindError {
         /// Some of them.
         first: Vec<AgentId>,
     },
-}
-
-/// How far the present assignment has come: every agent counts once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Which assignment.
-    pub revision: Revision,
-    /// Hold it.
-    pub n_applied: usize,
-    /// Are connected and have not answered yet.
-    pub n_pending: usize,
-    /// Have refused it.
-    pub n_rejected: usize,
-    /// Are not connected, and not known to hold it.
-    pub n_offline: usize,
-    /// The first hundred of those that have refused it.
-    pub rejections: Vec<(Arc<Agent>, Refused)>,
-    /// The newer assignment that took over; the counts are then the last ones that were seen.
-    pub superseded_by: Option<Revision>,
-}
-
-impl Progress {
-    /// All enrolled agents.
-    pub fn n_agents(&self) -> usize {
-        self.n_applied + self.n_pending + self.n_rejected + self.n_offline
-    }
-
-    /// Whether nobody who is connected has yet to answer, or nobody will any more.
-    pub fn is_done(&self) -> bool {
-        self.n_pending == 0 || self.superseded_by.is_some()
-    }
 }
 
 /// Who was asked to look again.
@@ -161,41 +123,9 @@ impl Registry {
         self.index().find(text)
     }
 
-    /// Up to `limit` agents that match, in order, after a place in the list.
-    pub fn list(&self, filter: &AgentFilter, after: Option<AgentKey>, limit: usize) -> Page {
-        let mut agents = Vec::new();
-        let mut at = after;
-        loop {
-            at = self.index().scan(filter, at.as_ref(), SCAN, &mut agents, limit);
-            if at.is_none() || agents.len() >= limit {
-                return Page { agents, next: at };
-            }
-        }
-    }
-
     /// Follows the agents that match: those there are, [`AgentEvent::Synced`], then changes.
     pub fn watch(&self, filter: AgentFilter) -> AgentWatch {
         AgentWatch::new(self.clone(), filter, self.0.changed_tx.subscribe())
-    }
-
-    /// How far the present assignment has come; `None` before the first.
-    pub fn progress(&self) -> Option<Progress> {
-        let index = self.index();
-        let present = index.held()?;
-        let tally = index.tally();
-        let rejection = |agent_id: &AgentId| {
-            let agent = index.agent(*agent_id)?;
-            Some((Arc::clone(agent), agent.refused.clone()?))
-        };
-        Some(Progress {
-            revision: present.revision,
-            n_applied: tally.n_applied,
-            n_pending: tally.n_pending,
-            n_rejected: tally.rejected.len(),
-            n_offline: tally.n_offline,
-            rejections: tally.rejected.iter().take(N_REJECTIONS).filter_map(rejection).collect(),
-            superseded_by: None,
-        })
     }
 
     /// Follows how far an assignment comes: its progress now, and whenever it changes.
@@ -346,7 +276,7 @@ impl Registry {
     }
 
     /// Tells of every change; the value is of no meaning to others.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.changed_tx.subscribe()
     }
 

@@ -10,6 +10,8 @@ use super::registry::Counts;
 pub const AGENTS: &str = "landmark_server_agents";
 /// Gauge: agents with an open session.
 pub const AGENTS_ONLINE: &str = "landmark_server_agents_online";
+/// Gauge by `location`: agents by where they said they are last.
+pub const AGENTS_LOCATION: &str = "landmark_server_agents_location";
 /// Gauge by `state`: agents by what they last said of their enforcement.
 pub const AGENTS_ENFORCEMENT: &str = "landmark_server_agents_enforcement";
 /// Counter by `reason`: sessions that ended.
@@ -48,9 +50,13 @@ pub const RENEWALS: &str = "landmark_server_certificate_renewals_total";
     reason = "a gauge is a floating point number; counts are far below 2^53"
 )]
 pub(super) fn agents(counts: &Counts) {
-    let Counts { n_agents, n_online, by_enforcement } = counts;
+    let Counts { n_agents, n_online, by_location, by_enforcement, n_cloned: _, n_behind: _, n_rejected: _ } =
+        counts;
     gauge!(AGENTS).set(*n_agents as f64);
     gauge!(AGENTS_ONLINE).set(*n_online as f64);
+    for (location, n) in by_location.named() {
+        gauge!(AGENTS_LOCATION, "location" => location).set(n as f64);
+    }
     for (state, n) in by_enforcement.named() {
         gauge!(AGENTS_ENFORCEMENT, "state" => state).set(n as f64);
     }

@@ -26,7 +26,7 @@ const EDGE: [&str; 11] = [
 ];
 
 /// Files that decide: no clock, no socket, no runtime, outside their tests.
-const DECIDING: [&str; 35] = [
+const DECIDING: [&str; 40] = [
     "proto/src/",
     "agent/src/location/race.rs",
     "agent/src/location/engine.rs",
@@ -59,8 +59,13 @@ const DECIDING: [&str; 35] = [
     "server/src/fleet/slots.rs",
     "server/src/fleet/admission.rs",
     "server/src/fleet/allowance.rs",
+    "server/src/fleet/attention.rs",
+    "server/src/fleet/filter.rs",
+    "server/src/fleet/order.rs",
+    "server/src/fleet/samples/pace.rs",
     "server/src/fleet/renewal.rs",
     "server/src/fleet/registry/index.rs",
+    "server/src/fleet/registry/list.rs",
     "server/src/fleet/registry/tally.rs",
 ];
 const ACTING_WORDS: [&str; 6] =

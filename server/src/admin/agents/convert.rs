@@ -8,11 +8,11 @@ use landmark_proto::convert::location::{
 };
 use landmark_proto::convert::time::timestamp_to_wire;
 use landmark_proto::location::Location;
+use landmark_proto::message::EnforcementState;
 use landmark_proto::violation::{Findings, Path, Violations};
 use landmark_proto::wire;
 
-use crate::admin::error::AdminError;
-use crate::fleet::{Agent, AgentFilter, AgentKey, AgentView, AssignmentState, Reported};
+use crate::fleet::{Agent, AgentFilter, AgentView, AssignmentState, Reported};
 use crate::store::StoredEvidence;
 
 /// Longer than any id or host name.
@@ -87,7 +87,7 @@ fn state_to_wire(state: AssignmentState) -> wire::AssignmentState {
 /// Which agents someone wants to see.
 pub(super) fn filter_from_wire(filter: Option<wire::AgentFilter>) -> Result<AgentFilter, Violations> {
     let Some(filter) = filter else { return Ok(AgentFilter::default()) };
-    let wire::AgentFilter { text, location, connection, assignment_state, enforcement_state: _, cloned: _ } =
+    let wire::AgentFilter { text, location, connection, assignment_state, enforcement_state, cloned } =
         filter;
     let path = Path::root().field("filter");
     let mut findings = Findings::default();
@@ -119,25 +119,24 @@ pub(super) fn filter_from_wire(filter: Option<wire::AgentFilter>) -> Result<Agen
             None
         }
     };
+    let enforcement_state = match wire::EnforcementState::try_from(enforcement_state) {
+        Ok(wire::EnforcementState::Unspecified) => None,
+        Ok(wire::EnforcementState::Applied) => Some(EnforcementState::Applied),
+        Ok(wire::EnforcementState::Observed) => Some(EnforcementState::Observed),
+        Ok(wire::EnforcementState::Failed) => Some(EnforcementState::Failed),
+        Ok(wire::EnforcementState::Nothing) => Some(EnforcementState::Nothing),
+        Ok(wire::EnforcementState::Repaired) => Some(EnforcementState::Repaired),
+        Ok(wire::EnforcementState::Unavailable) => Some(EnforcementState::Unavailable),
+        Err(_) => {
+            let message = format!("{enforcement_state} is not a known state");
+            findings.push(&path.field("enforcement_state"), message);
+            None
+        }
+    };
     let mut filter = AgentFilter::default().with_text(&text);
     (filter.location, filter.online, filter.assignment_state) = (location, online, assignment_state);
+    (filter.enforcement_state, filter.cloned) = (enforcement_state, cloned);
     findings.finish(Some(filter))
-}
-
-/// Where a page ends, as the next one's token: the id first, for it has no slash in it.
-pub(super) fn key_to_token(AgentKey { host_name, agent_id }: &AgentKey) -> String {
-    format!("{agent_id}/{host_name}")
-}
-
-/// `None` for an empty token: the beginning.
-pub(super) fn key_from_token(token: &str) -> Result<Option<AgentKey>, AdminError> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let invalid = || AdminError::field("page_token", "is not a token of this list");
-    let (agent_id, host_name) = token.split_once('/').ok_or_else(invalid)?;
-    let agent_id = agent_id.parse().map_err(|_| invalid())?;
-    Ok(Some(AgentKey { host_name: host_name.to_owned(), agent_id }))
 }
 
 #[cfg(test)]
@@ -145,38 +144,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_token_gives_its_place_back() {
-        let agent_id = "0190a3b2-0000-7000-8000-000000000000".parse().unwrap();
-        let key = AgentKey { host_name: "web/1".to_owned(), agent_id };
-        assert_eq!(key_from_token(&key_to_token(&key)).unwrap(), Some(key));
-        assert_eq!(key_from_token("").unwrap(), None);
-        for nonsense in ["nonsense", "/", "x/y"] {
-            assert!(key_from_token(nonsense).is_err(), "{nonsense}");
-        }
-    }
-
-    #[test]
     fn every_bad_value_of_a_filter_is_named() {
         let bad = wire::AgentFilter {
             location: 9,
             connection: 9,
             assignment_state: 9,
+            enforcement_state: 9,
             text: "x".repeat(256),
             ..wire::AgentFilter::default()
         };
-        assert_eq!(filter_from_wire(Some(bad)).unwrap_err().as_slice().len(), 4);
+        assert_eq!(filter_from_wire(Some(bad)).unwrap_err().as_slice().len(), 5);
         assert_eq!(filter_from_wire(None).unwrap(), AgentFilter::default());
         let some = wire::AgentFilter {
             text: "Web".to_owned(),
             location: wire::Location::Internal.into(),
             connection: wire::Connection::Offline.into(),
             assignment_state: wire::AssignmentState::None.into(),
-            ..wire::AgentFilter::default()
+            enforcement_state: wire::EnforcementState::Repaired.into(),
+            cloned: true,
         };
         let mut expected = AgentFilter::default().with_text("web");
         expected.location = Some(Location::Internal);
         expected.online = Some(false);
         expected.assignment_state = Some(AssignmentState::None);
+        expected.enforcement_state = Some(EnforcementState::Repaired);
+        expected.cloned = true;
         assert_eq!(filter_from_wire(Some(some)).unwrap(), expected);
     }
 }

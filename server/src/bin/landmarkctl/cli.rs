@@ -41,6 +41,7 @@ First steps, on the server's machine:
   landmarkctl assign -m \"first list\" --wait             push, wait for agents
   landmarkctl tokens create --uses 10                   lets machines join
   landmarkctl agents list                               where each one is, and why
+  landmarkctl status                                    numbers, and what needs attention
 
 Which server is meant, in falling order:
   --context NAME, or --server with --ca and --token-file, or their variables;
@@ -173,6 +174,10 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = assignments::EXAMPLES)]
     Assignments(assignments::Assignments),
 
+    /// How the fleet fares: numbers, the progress of the present assignment, and what needs attention
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status,
+
     /// The machines: where they are, why, and what they hold
     #[command(subcommand, after_help = agents::EXAMPLES)]
     Agents(agents::Agents),
@@ -243,6 +248,11 @@ pub(crate) enum Server {
     /// Version, fleet, pin of the authority, number of agents
     Info,
 }
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  landmarkctl status
+  landmarkctl status --json | jq '.attention[] | select(.level == \"error\")'";
 
 const COMPLETION_EXAMPLES: &str = "\
 Examples:

@@ -14,7 +14,9 @@ use std::time::Duration;
 use landmark_proto::wire::admin_client::AdminClient;
 use tonic::metadata::{Ascii, MetadataValue};
 
-pub(crate) use calls::{AgentFilter, ApiTokenWish, MachineFacts, OfSettings, SignInWish, TokenWish};
+pub(crate) use calls::{
+    AgentFilter, AgentsWish, ApiTokenWish, MachineFacts, OfSettings, SignInWish, TokenWish,
+};
 pub(crate) use connect::{ConnectError, Step};
 pub(crate) use edit::{Edit, Entry, FirewallEdit, Owner, Rules};
 pub(crate) use refusal::{CallError, Refusal};

@@ -19,6 +19,7 @@ mod places;
 mod servers;
 mod sheets;
 mod shell;
+mod status;
 mod tokens;
 mod wait;
 
@@ -87,6 +88,7 @@ async fn dispatch(run: &Run, command: Command) -> Result<Exit, Failure> {
         Command::Draft(command) => draft::run(run, command).await,
         Command::Assign(command) => assign::run(run, command).await,
         Command::Assignments(command) => assignments::run(run, command).await,
+        Command::Status => status::run(run).await,
         Command::Agents(command) => agents::run(run, command).await,
         Command::Tokens(command) => tokens::run(run, command).await,
         Command::Login(arguments) => login::login(run, arguments).await,

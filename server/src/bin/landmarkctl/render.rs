@@ -12,6 +12,7 @@ pub(crate) mod findings;
 pub(crate) mod firewall;
 pub(crate) mod health;
 pub(crate) mod names;
+pub(crate) mod overview;
 pub(crate) mod plain;
 pub(crate) mod settings;
 pub(crate) mod table;

@@ -17,6 +17,7 @@ pub(crate) mod finding;
 pub(crate) mod firewall;
 pub(crate) mod health;
 pub(crate) mod info;
+pub(crate) mod overview;
 pub(crate) mod progress;
 pub(crate) mod rules;
 pub(crate) mod token;

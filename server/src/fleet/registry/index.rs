@@ -9,11 +9,11 @@ use landmark_proto::revision::Held;
 use uuid::Uuid;
 
 use super::feed::{Change, Feed};
-use super::tally::{ByEnforcement, Class, Counts, Tally};
+use super::tally::{Class, Counts, Tally};
 use super::{AgentView, FindError};
 use crate::assignments::Published;
-use crate::fleet::agent::Agent;
-use crate::fleet::filter::{AgentFilter, AgentKey};
+use crate::fleet::agent::{Agent, AssignmentState};
+use crate::fleet::order::AgentKey;
 use crate::fleet::outbound::Outbound;
 
 /// What is named in an error, at most.
@@ -27,8 +27,8 @@ pub(super) struct Index {
     feed: Feed,
     tally: Tally,
     present: Option<Published>,
-    n_online: usize,
-    by_enforcement: ByEnforcement,
+    /// Without those that follow from the tally.
+    counts: Counts,
     /// Whose status has yet to be written.
     unwritten: BTreeSet<AgentId>,
 }
@@ -36,6 +36,8 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct Entry {
     agent: Arc<Agent>,
+    /// The same as by name.
+    key: AgentKey,
     change: Change,
     session: Option<Arc<Outbound>>,
 }
@@ -61,10 +63,11 @@ impl Index {
     pub(super) fn insert(&mut self, agent: Agent) {
         let agent_id = agent.agent_id;
         self.tally.add(agent_id, Class::of(&agent, self.held()));
-        self.by_enforcement.add(&agent);
-        self.by_name.insert(AgentKey::of(&agent));
+        self.counts.add(&agent);
+        let key = AgentKey::of(&agent);
+        self.by_name.insert(key.clone());
         let change = self.feed.touch(agent_id, None);
-        self.entries.insert(agent_id, Entry { agent: Arc::new(agent), change, session: None });
+        self.entries.insert(agent_id, Entry { agent: Arc::new(agent), key, change, session: None });
     }
 
     /// Changes an agent and everything that follows from it. `work` says whether it changed anything. `None` if there is
@@ -77,29 +80,24 @@ impl Index {
     ) -> Option<bool> {
         let held = self.held();
         let entry = self.entries.get_mut(&agent_id)?;
-        let before = (Class::of(&entry.agent, held), entry.agent.online);
+        let before = Class::of(&entry.agent, held);
         let name_before = entry.agent.facts.host_name.clone();
-        self.by_enforcement.subtract(&entry.agent);
+        self.counts.subtract(&entry.agent);
         let agent = Arc::make_mut(&mut entry.agent);
         let is_news = work(agent);
-        self.by_enforcement.add(agent);
+        self.counts.add(agent);
         if !is_news {
             return Some(false);
         }
-        let after = (Class::of(agent, held), agent.online);
+        let after = Class::of(agent, held);
         if agent.facts.host_name != name_before {
-            let key = AgentKey::of(agent);
-            self.by_name.remove(&AgentKey { host_name: name_before.to_lowercase(), agent_id });
-            self.by_name.insert(key);
+            self.by_name.remove(&entry.key);
+            entry.key = AgentKey::of(agent);
+            self.by_name.insert(entry.key.clone());
         }
-        if before.0 != after.0 {
-            self.tally.subtract(agent_id, before.0);
-            self.tally.add(agent_id, after.0);
-        }
-        match (before.1, after.1) {
-            (false, true) => self.n_online += 1,
-            (true, false) => self.n_online -= 1,
-            (true, true) | (false, false) => {}
+        if before != after {
+            self.tally.subtract(agent_id, before);
+            self.tally.add(agent_id, after);
         }
         if write == Write::Later {
             self.unwritten.insert(agent_id);
@@ -111,11 +109,10 @@ impl Index {
     /// Forgets an agent; its id is refused from here on. Returns its session.
     pub(super) fn remove(&mut self, agent_id: AgentId) -> Option<Arc<Outbound>> {
         self.removed.insert(agent_id);
-        let Entry { agent, change, session } = self.entries.remove(&agent_id)?;
+        let Entry { agent, key, change, session } = self.entries.remove(&agent_id)?;
         self.tally.subtract(agent_id, Class::of(&agent, self.held()));
-        self.by_enforcement.subtract(&agent);
-        self.n_online -= usize::from(agent.online);
-        self.by_name.remove(&AgentKey::of(&agent));
+        self.counts.subtract(&agent);
+        self.by_name.remove(&key);
         self.unwritten.remove(&agent_id);
         // The place stays, so that followers learn that the agent is gone.
         self.feed.touch(agent_id, Some(change));
@@ -159,12 +156,14 @@ impl Index {
     }
 
     pub(super) fn n_online(&self) -> usize {
-        self.n_online
+        self.counts.n_online
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let Self { n_online, by_enforcement, .. } = *self;
-        Counts { n_agents: self.n_agents(), n_online, by_enforcement }
+        let Tally { n_pending, n_offline, rejected, .. } = &self.tally;
+        // Without an assignment nobody is behind it.
+        let n_behind = if self.present.is_some() { n_pending + n_offline } else { 0 };
+        Counts { n_behind, n_rejected: rejected.len(), ..self.counts }
     }
 
     pub(super) fn last_change(&self) -> Change {
@@ -201,28 +200,58 @@ impl Index {
         AgentView { agent: Arc::clone(agent), state: agent.assignment_state(self.held()) }
     }
 
-    /// Looks at up to `n` agents after a place of the list; returns those that match, and where to go on.
-    pub(super) fn scan(
+    /// Takes up to `n` agents after a place of the list by host name, forwards or backwards; returns where to go on if
+    /// there are more.
+    pub(super) fn walk(
         &self,
-        filter: &AgentFilter,
+        descending: bool,
         after: Option<&AgentKey>,
         n: usize,
         found: &mut Vec<AgentView>,
-        limit: usize,
     ) -> Option<AgentKey> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut n_seen = 0;
-        for key in self.by_name.range((from, Bound::Unbounded)) {
-            if let Some(view) = self.view(key.agent_id).filter(|view| filter.matches(&view.agent, view.state))
-            {
-                found.push(view);
-            }
-            n_seen += 1;
-            if n_seen == n || found.len() == limit {
-                return Some(key.clone());
-            }
+        let bound = after.map_or(Bound::Unbounded, Bound::Excluded);
+        if descending {
+            self.take(self.by_name.range((Bound::Unbounded, bound)).rev(), n, found)
+        } else {
+            self.take(self.by_name.range((bound, Bound::Unbounded)), n, found)
         }
-        None
+    }
+
+    fn take<'a>(
+        &self,
+        mut keys: impl Iterator<Item = &'a AgentKey>,
+        n: usize,
+        found: &mut Vec<AgentView>,
+    ) -> Option<AgentKey> {
+        let mut last = None;
+        for key in keys.by_ref().take(n) {
+            found.extend(self.view(key.agent_id));
+            last = Some(key);
+        }
+        last.filter(|_| keys.next().is_some()).cloned()
+    }
+
+    /// Shows up to `n` agents after one, by id; returns where to go on if there are more.
+    pub(super) fn look(
+        &self,
+        after: Option<AgentId>,
+        n: usize,
+        mut see: impl FnMut(&AgentKey, &Arc<Agent>, AssignmentState),
+    ) -> Option<AgentId> {
+        let held = self.held();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut entries = self.entries.range((from, Bound::Unbounded));
+        let mut last = None;
+        for (agent_id, Entry { agent, key, .. }) in entries.by_ref().take(n) {
+            see(key, agent, agent.assignment_state(held));
+            last = Some(*agent_id);
+        }
+        last.filter(|_| entries.next().is_some())
+    }
+
+    /// Which agents changed after `seen`, at most `n`.
+    pub(super) fn changed_after(&self, seen: Change, n: usize) -> Vec<AgentId> {
+        self.feed.after(seen).take(n).map(|(_, agent_id)| agent_id).collect()
     }
 
     /// Up to `n` changes after `seen`: each with its place, and the agent if it is still there.
@@ -255,8 +284,8 @@ impl Index {
     }
 
     fn named(&self, host_name: &str) -> Vec<AgentId> {
-        let host_name = host_name.to_lowercase();
-        let key = |number| AgentKey { host_name: host_name.clone(), agent_id: id(number) };
+        let host_name: Arc<str> = host_name.to_lowercase().into();
+        let key = |number| AgentKey { host_name: Arc::clone(&host_name), agent_id: id(number) };
         self.by_name.range(key(0)..=key(u128::MAX)).take(N_NAMED + 1).map(|key| key.agent_id).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use landmark_proto::ids::AgentId;
+use landmark_proto::location::Location;
 use landmark_proto::message::EnforcementState;
 use landmark_proto::revision::Held;
 
@@ -60,15 +61,91 @@ impl Tally {
 
 /// How many agents there are, and how they fare.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::fleet) struct Counts {
-    pub(in crate::fleet) n_agents: usize,
-    pub(in crate::fleet) n_online: usize,
-    pub(in crate::fleet) by_enforcement: ByEnforcement,
+pub struct Counts {
+    /// Enrolled ones.
+    pub n_agents: usize,
+    /// Those with a session.
+    pub n_online: usize,
+    /// Where they are.
+    pub by_location: ByLocation,
+    /// What they said of their enforcement.
+    pub by_enforcement: ByEnforcement,
+    /// Share their identity with another machine.
+    pub n_cloned: usize,
+    /// Hold an older assignment than the present one, or none; connected or not.
+    pub n_behind: usize,
+    /// Have refused the present assignment.
+    pub n_rejected: usize,
+}
+
+impl Counts {
+    /// One more agent; how it stands to the assignment is the tally's.
+    pub(super) fn add(&mut self, agent: &Agent) {
+        self.n_agents += 1;
+        self.n_online += usize::from(agent.online);
+        self.n_cloned += usize::from(agent.boots.is_cloned());
+        *self.by_location.count_of(agent) += 1;
+        *self.by_enforcement.count_of(agent) += 1;
+    }
+
+    /// One less.
+    pub(super) fn subtract(&mut self, agent: &Agent) {
+        self.n_agents -= 1;
+        self.n_online -= usize::from(agent.online);
+        self.n_cloned -= usize::from(agent.boots.is_cloned());
+        *self.by_location.count_of(agent) -= 1;
+        *self.by_enforcement.count_of(agent) -= 1;
+    }
+}
+
+/// Agents by where they said they are last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByLocation {
+    /// Inside.
+    pub internal: Whereabouts,
+    /// Outside.
+    pub external: Whereabouts,
+    /// Without a decision.
+    pub unknown: Whereabouts,
+}
+
+/// Those in one location: of an agent that is away only the last word is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// With a session.
+    pub n_online: usize,
+    /// Without one.
+    pub n_offline: usize,
+}
+
+impl Whereabouts {
+    /// All of them.
+    pub fn n_agents(self) -> usize {
+        self.n_online + self.n_offline
+    }
+}
+
+impl ByLocation {
+    fn count_of(&mut self, agent: &Agent) -> &mut usize {
+        let whereabouts = match agent.present_location() {
+            Location::Internal => &mut self.internal,
+            Location::External => &mut self.external,
+            Location::Unknown => &mut self.unknown,
+        };
+        if agent.online { &mut whereabouts.n_online } else { &mut whereabouts.n_offline }
+    }
+
+    /// With their names, for metrics.
+    pub(in crate::fleet) fn named(self) -> [(&'static str, usize); 3] {
+        let Self { internal, external, unknown } = self;
+        [("internal", internal), ("external", external), ("unknown", unknown)]
+            .map(|(name, whereabouts)| (name, whereabouts.n_agents()))
+    }
 }
 
 /// Agents by what they last said of their enforcement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::fleet) struct ByEnforcement {
+pub struct ByEnforcement {
     n_applied: usize,
     n_observed: usize,
     n_failed: usize,
@@ -79,12 +156,9 @@ pub(in crate::fleet) struct ByEnforcement {
 }
 
 impl ByEnforcement {
-    pub(super) fn add(&mut self, agent: &Agent) {
-        *self.count_of(agent) += 1;
-    }
-
-    pub(super) fn subtract(&mut self, agent: &Agent) {
-        *self.count_of(agent) -= 1;
+    /// Those that could not enforce their policy.
+    pub fn n_failed(self) -> usize {
+        self.n_failed
     }
 
     fn count_of(&mut self, agent: &Agent) -> &mut usize {

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use landmark_proto::ids::PushId;
-use landmark_proto::location::Location;
+use landmark_proto::ids::{BootId, EvaluationId, PushId};
+use landmark_proto::location::{Basis, Location, LocationReport, Verdict};
 use landmark_proto::message::{
     AssignmentOutcome, AssignmentResult, EnforcementState, EnforcementStatus, HostFacts, Rejection,
     RejectionCode,
@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use super::tally::{Class, Counts, Tally};
 use super::*;
+use crate::fleet::agent::{Boots, Reported};
+use crate::fleet::order::Sorting;
 use crate::fleet::slots::Next;
 use crate::fleet::testing::{LIMIT, assignments};
 
@@ -54,43 +56,6 @@ impl Registry {
             true
         });
     }
-
-    fn names(&self, filter: &AgentFilter) -> Vec<String> {
-        let page = self.list(filter, None, 1_000);
-        page.agents.iter().map(|view| view.agent.facts.host_name.clone()).collect()
-    }
-}
-
-#[test]
-fn a_list_is_in_order_and_comes_in_parts() {
-    let registry = registry(&["web-2", "Web-1", "db", "web-1", "app"]);
-    let all = registry.names(&AgentFilter::default());
-    assert_eq!(all, ["app", "db", "Web-1", "web-1", "web-2"]);
-    let filter = AgentFilter::default().with_text("WEB");
-    let (mut parts, mut after) = (Vec::new(), None);
-    loop {
-        let page = registry.list(&filter, after, 1);
-        parts.extend(page.agents.iter().map(|view| view.agent.facts.host_name.clone()));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!(parts, ["Web-1", "web-1", "web-2"]);
-    registry.rename(3, "zeta");
-    registry.removed(id(5));
-    assert_eq!(registry.names(&AgentFilter::default()), ["Web-1", "web-1", "web-2", "zeta"]);
-}
-
-#[test]
-fn a_list_longer_than_a_scan_is_whole() {
-    let enrolled = (1..=5_000).map(|number| agent(number, &format!("host-{number:05}"))).collect();
-    let registry = Registry::new(Agents { enrolled, removed: Vec::new() }, None);
-    let page = registry.list(&AgentFilter::default().with_text("host-04999"), None, 10);
-    assert_eq!((page.agents.len(), page.next), (1, None));
-    let page = registry.list(&AgentFilter::default(), None, 4_999);
-    assert_eq!(page.agents.len(), 4_999);
-    assert_eq!(registry.list(&AgentFilter::default(), page.next, 10).agents.len(), 1);
 }
 
 #[test]
@@ -225,6 +190,47 @@ async fn progress_is_followed_to_its_end() {
     assert_eq!(counts(&mut late).await, Some((0, 0, Some(2))));
 }
 
+#[tokio::test]
+async fn a_live_page_learns_which_agents_have_changed_and_never_more_than_it_asked_for() {
+    let ([published], registry) = (assignments().await, registry(&["a", "b", "c"]));
+    let mut changed_rx = registry.subscribe();
+    changed_rx.mark_unchanged();
+    let mark = registry.mark();
+    assert_eq!(registry.news_since(mark, 2), (News::Agents(vec![]), mark));
+    registry.rename(1, "x");
+    registry.rename(3, "y");
+    registry.rename(1, "z");
+    assert!(changed_rx.has_changed().unwrap());
+    let (news, later) = registry.news_since(mark, 2);
+    assert_eq!(news, News::Agents(vec![id(3), id(1)]), "each once, in the order of their last changes");
+    assert_eq!(registry.news_since(mark, 1).0, News::Many);
+    registry.removed(id(2));
+    let (news, later) = registry.news_since(later, 2);
+    assert_eq!(news, News::Agents(vec![id(2)]), "one that is gone is news");
+    changed_rx.mark_unchanged();
+    registry.publish(&published, Duration::ZERO).await;
+    assert!(changed_rx.has_changed().unwrap());
+    let (news, later) = registry.news_since(later, 2);
+    assert_eq!(news, News::Many, "everyone stands differently to another assignment");
+    assert_eq!(registry.news_since(later, 0).0, News::Agents(vec![]));
+}
+
+#[tokio::test]
+async fn the_numbers_of_one_moment_belong_together() {
+    let ([published], registry) = (assignments().await, registry(&["a", "b", "c"]));
+    assert_eq!(registry.moment().counts.n_behind, 0, "there is nothing to be behind of");
+    assert!(registry.moment().progress.is_none() && registry.moment().present.is_none());
+    let _session = registry.open(1);
+    registry.publish(&published, Duration::ZERO).await;
+    registry.apply(2, published.held());
+    let Moment { counts, progress, present } = registry.moment();
+    let progress = progress.unwrap();
+    assert_eq!((counts.n_agents, counts.n_online, counts.n_behind, counts.n_rejected), (3, 1, 2, 0));
+    assert_eq!((progress.n_pending, progress.n_applied, progress.n_offline), (1, 1, 1));
+    assert_eq!(present.unwrap().held().revision, progress.revision);
+    assert_eq!(counts, registry.counts());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Enroll(u128),
@@ -233,6 +239,8 @@ enum Step {
     Apply(u128),
     Reject(u128),
     Enforce(u128, EnforcementState),
+    Locate(u128, Location),
+    Clone(u128),
     Remove(u128),
     Publish,
 }
@@ -260,6 +268,31 @@ fn enforced(state: EnforcementState) -> EnforcementStatus {
     }
 }
 
+fn any_location() -> impl Strategy<Value = Location> {
+    prop::sample::select(vec![Location::Internal, Location::External, Location::Unknown])
+}
+
+fn reported(location: Location, seconds: u64) -> Reported {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let report = LocationReport {
+        at,
+        boot_id: BootId::from_uuid(Uuid::nil()),
+        since_boot: Duration::ZERO,
+        verdict: Verdict { location, basis: Basis::ListDisabled },
+        triggers: Vec::new(),
+        revision: None,
+        evaluation: EvaluationId::new(1),
+        decided_in: Duration::ZERO,
+        n_flips: 0,
+    };
+    Reported { report, received_at: at }
+}
+
+/// Of two machines with one identity.
+fn cloned() -> Boots {
+    Boots::restored(Vec::new(), true)
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let agent = || 1_u128..8;
     let step = prop_oneof![
@@ -269,6 +302,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         agent().prop_map(Step::Apply),
         agent().prop_map(Step::Reject),
         (agent(), any_state()).prop_map(|(number, state)| Step::Enforce(number, state)),
+        (agent(), any_location()).prop_map(|(number, location)| Step::Locate(number, location)),
+        agent().prop_map(Step::Clone),
         agent().prop_map(Step::Remove),
         Just(Step::Publish),
     ];
@@ -278,13 +313,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// Counts everyone anew, the slow and obvious way.
 fn recounted(registry: &Registry) -> (Tally, Counts) {
     let (mut tally, mut counts) = (Tally::default(), Counts::default());
-    let agents = registry.list(&AgentFilter::default(), None, usize::MAX).agents;
+    let agents = registry.list(&AgentFilter::default(), Sorting::default(), None, usize::MAX).agents;
     for view in &agents {
         tally.add(view.agent.agent_id, Class::of(&view.agent, registry.held()));
-        counts.n_online += usize::from(view.agent.online);
-        counts.by_enforcement.add(&view.agent);
+        counts.add(&view.agent);
+        counts.n_behind += usize::from(view.state == AssignmentState::Behind);
+        counts.n_rejected += usize::from(view.state == AssignmentState::Rejected);
     }
-    (tally, Counts { n_agents: agents.len(), ..counts })
+    assert_eq!(counts.n_agents, agents.len());
+    (tally, counts)
 }
 
 #[test]
@@ -326,6 +363,14 @@ fn counters_and_followers_agree_with_what_is_there() {
                     agent.enforcement = Some(enforced(state));
                     true
                 }),
+                Step::Locate(number, location) => registry.note_written(id(number), |agent| {
+                    agent.location = Some(reported(location, 1));
+                    true
+                }),
+                Step::Clone(number) => registry.note(id(number), |agent| {
+                    agent.boots = cloned();
+                    true
+                }),
                 Step::Remove(number) => registry.removed(id(number)),
                 Step::Publish => if let Some(published) = unpublished.next() {
                     runtime.block_on(registry.publish(published, Duration::ZERO));
@@ -348,7 +393,7 @@ fn counters_and_followers_agree_with_what_is_there() {
                 }
             }
         });
-        let agents = registry.list(&AgentFilter::default(), None, usize::MAX).agents;
+        let agents = registry.list(&AgentFilter::default(), Sorting::default(), None, usize::MAX).agents;
         prop_assert_eq!(followed, agents.iter().map(|view| view.agent.agent_id).collect::<BTreeSet<_>>());
     });
 }
@@ -364,6 +409,11 @@ fn the_numbers_of_the_agents_are_there_from_the_start_and_follow_every_change() 
         let text = handle.render();
         assert!(text.contains("landmark_server_agents 2\n"), "{text}");
         assert!(text.contains(&format!("{} 2\n", told("unknown"))), "{text}");
+        assert!(text.contains("landmark_server_agents_location{location=\"unknown\"} 2\n"), "{text}");
+        registry.note_written(id(1), |agent| {
+            agent.location = Some(reported(Location::External, 1));
+            true
+        });
         registry.note(id(1), |agent| {
             agent.enforcement = Some(enforced(EnforcementState::Failed));
             true
@@ -372,5 +422,7 @@ fn the_numbers_of_the_agents_are_there_from_the_start_and_follow_every_change() 
         let text = handle.render();
         assert!(text.contains(&format!("{} 1\n", told("failed"))), "{text}");
         assert!(text.contains(&format!("{} 0\n", told("unknown"))), "{text}");
+        assert!(text.contains("landmark_server_agents_location{location=\"external\"} 1\n"), "{text}");
+        assert!(text.contains("landmark_server_agents_location{location=\"unknown\"} 0\n"), "{text}");
     });
 }

@@ -3,13 +3,14 @@
 use clap::{Args, Subcommand};
 
 use crate::client::AgentFilter;
-use crate::view::agent::{AssignmentState, Connection};
+use crate::view::agent::{AssignmentState, Connection, EnforcementState, Order};
 use crate::view::basis::Location;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   landmarkctl agents list --location external   who is outside
   landmarkctl agents list --rejected            who refused the present assignment
+  landmarkctl agents list --sort last-seen      who was away for longest
   landmarkctl agents show web-1                 why, since when, what came before
   landmarkctl agents explain web-1              what it tried, and what became of that
   landmarkctl agents watch --online             changes as they happen
@@ -21,7 +22,19 @@ An agent is named by its host name, its id, or the beginning of its id.";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agents {
     /// Where each machine is, why, and what it holds
-    List(Filter),
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// What is listed first; agents that are alike stand by host name
+        #[arg(long, value_enum, value_name = "FIELD", default_value_t)]
+        sort: Order,
+        /// The other way round
+        #[arg(long)]
+        reverse: bool,
+        /// Not more than so many
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
+    },
     /// Everything about one agent
     Show {
         /// Host name, id, or the beginning of an id
@@ -80,6 +93,12 @@ pub(crate) struct Filter {
     /// Only agents that hold the present assignment
     #[arg(long)]
     pub(crate) current: bool,
+    /// Only agents whose firewall is in this state
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub(crate) enforcement: Option<EnforcementState>,
+    /// Only agents that seem to share their identity with another machine
+    #[arg(long)]
+    pub(crate) cloned: bool,
 }
 
 impl Filter {
@@ -96,11 +115,13 @@ impl Filter {
             (_, _, true) => Some(AssignmentState::Current),
             (false, false, false) => None,
         };
-        AgentFilter { text: self.text.clone(), location: self.location, connection, assignment_state }
-    }
-
-    /// Whether all agents are meant.
-    pub(crate) fn is_everything(&self) -> bool {
-        self.to_filter() == AgentFilter::default()
+        AgentFilter {
+            text: self.text.clone(),
+            location: self.location,
+            connection,
+            assignment_state,
+            enforcement_state: self.enforcement,
+            cloned: self.cloned,
+        }
     }
 }

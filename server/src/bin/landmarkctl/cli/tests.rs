@@ -47,6 +47,10 @@ fn contradictions_are_refused() {
     for arguments in [
         &["agents", "list", "--online", "--offline"][..],
         &["agents", "list", "--rejected", "--behind"],
+        &["agents", "list", "--sort", "moon"],
+        &["agents", "list", "--enforcement", "unknown"],
+        &["agents", "list", "--limit", "0"],
+        &["agents", "watch", "--sort", "name"],
         &["agents", "recheck"],
         &["agents", "recheck", "web-1", "--all"],
         &["servers", "move", "web", "--first", "--last"],
@@ -217,16 +221,23 @@ fn an_empty_value_says_nothing() {
 
 #[test]
 fn filters_are_read() {
-    let Command::Agents(agents::Agents::List(filter)) =
-        parse(&["agents", "list", "web", "--location", "external", "--offline", "--behind"]).unwrap().command
+    let filters =
+        ["web", "--location", "external", "--offline", "--behind", "--enforcement", "failed", "--cloned"];
+    let arguments: Vec<_> =
+        ["agents", "list"].into_iter().chain(filters).chain(["--sort", "last-seen", "--reverse"]).collect();
+    let Command::Agents(agents::Agents::List { filter, sort, reverse, limit }) =
+        parse(&arguments).unwrap().command
     else {
         panic!("not agents list")
     };
+    assert_eq!((sort, reverse, limit), (crate::view::agent::Order::LastSeen, true, None));
     let filter = filter.to_filter();
     assert_eq!(filter.text.as_deref(), Some("web"));
     assert_eq!(filter.location, Some(crate::view::basis::Location::External));
     assert_eq!(filter.connection, Some(crate::view::agent::Connection::Offline));
     assert_eq!(filter.assignment_state, Some(crate::view::agent::AssignmentState::Behind));
+    assert_eq!(filter.enforcement_state, Some(crate::view::agent::EnforcementState::Failed));
+    assert!(filter.cloned);
 }
 
 #[test]
@@ -400,4 +411,46 @@ fn an_edit_without_anything_to_do_is_seen() {
     {
         assert!(!profile(&[option]), "{option}");
     }
+}
+
+#[test]
+fn what_needs_attention_names_commands_that_exist() {
+    use std::time::{Duration, SystemTime};
+
+    use landmark_server::fleet::attention::{Facts, attention};
+    use landmark_server::fleet::{Counts, Health, Named, ServerHealth, Survey};
+
+    let named = || Named { n_agents: 1, host_names: vec!["a".to_owned()] };
+    let survey = Survey { failed: named(), cloned: named(), lapsed: named(), lapsing: named() };
+    let server = ServerHealth {
+        position: 0,
+        host: "10.1.1.5".parse().unwrap(),
+        n_reached: 1,
+        n_depend: 1,
+        ports: Vec::new(),
+    };
+    let health = Health { n_agents: 1, servers: vec![server; 60], ..Health::default() };
+    let facts = Facts {
+        counts: Counts { n_agents: 9, n_cloned: 1, ..Counts::default() },
+        rejected: named(),
+        survey: &survey,
+        health: &health,
+        settings: None,
+        n_draft_changes: 1,
+        draft_changed_at: Some(SystemTime::UNIX_EPOCH),
+        now: SystemTime::UNIX_EPOCH + Duration::from_secs(9 * 24 * 60 * 60),
+    };
+    let without = landmark_proto::settings::Settings::default();
+    let all = [facts.clone(), Facts { settings: Some(&without), ..facts }];
+    let told: Vec<_> = all.iter().flat_map(attention).collect();
+    for item in &told {
+        let (_, rest) = item.remedy.split_once("(landmarkctl ").unwrap();
+        let (command, page) = rest.split_once("; page ").unwrap();
+        assert!(page.ends_with(')'), "{}", item.remedy);
+        let command = filled(command);
+        let words: Vec<&str> = command.split(' ').collect();
+        assert!(parse(&words).is_ok(), "{command}");
+    }
+    let codes: std::collections::BTreeSet<_> = told.iter().map(|item| item.code).collect();
+    assert!(codes.len() >= 8, "{codes:?}");
 }

@@ -14,7 +14,9 @@ use tonic::{Request, Response, Status};
 pub(crate) use self::access::{ApiTokenWish, SignInWish};
 pub(crate) use self::firewall::{MachineFacts, OfSettings};
 use super::{Admin, CALL_LIMIT, CallError, Client, END_LIMIT, Edit};
-use crate::view::agent::{Agent, AgentDetail, AgentEvent, AssignmentState, Connection};
+use crate::view::agent::{
+    Agent, AgentDetail, AgentEvent, AssignmentState, Connection, EnforcementState, Order,
+};
 use crate::view::assignment::{Assigned, Assignment, AssignmentDetail};
 use crate::view::basis::Location;
 use crate::view::change::Diff;
@@ -23,6 +25,7 @@ use crate::view::evidence::AgentEvidence;
 use crate::view::finding::Finding;
 use crate::view::health::{Health, SweepAsked};
 use crate::view::info::Info;
+use crate::view::overview::Overview;
 use crate::view::progress::Progress;
 use crate::view::token::{NewToken, Token};
 
@@ -33,6 +36,16 @@ pub(crate) struct AgentFilter {
     pub(crate) location: Option<Location>,
     pub(crate) connection: Option<Connection>,
     pub(crate) assignment_state: Option<AssignmentState>,
+    pub(crate) enforcement_state: Option<EnforcementState>,
+    pub(crate) cloned: bool,
+}
+
+/// Some of the agents: which, and in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AgentsWish {
+    pub(crate) filter: AgentFilter,
+    pub(crate) order: Order,
+    pub(crate) descending: bool,
 }
 
 /// A join token to be made; what is absent is the server's default.
@@ -141,24 +154,30 @@ impl Client {
         Ok(Watch(self.call(async |admin| admin.watch_assignment(request).await).await?))
     }
 
-    /// Ordered by host name.
+    /// A page, and how many match on all of them.
     pub(crate) async fn agents(
         &mut self,
-        filter: &AgentFilter,
+        wish: &AgentsWish,
         page_size: u32,
         page: Option<String>,
-    ) -> Result<Page<Agent>, CallError> {
-        let page_token = page.unwrap_or_default();
-        let filter = Some(filter.to_wire());
+    ) -> Result<(Page<Agent>, u64), CallError> {
+        let AgentsWish { filter, order, descending } = wish;
         let request = self.request(wire::ListAgentsRequest {
-            filter,
+            filter: Some(filter.to_wire()),
             page_size,
-            page_token,
-            ..wire::ListAgentsRequest::default()
+            page_token: page.unwrap_or_default(),
+            order: order.to_wire().into(),
+            descending: *descending,
         });
-        let wire::ListAgentsResponse { agents, next_page_token, n_matching: _ } =
+        let wire::ListAgentsResponse { agents, next_page_token, n_matching } =
             self.call(async |admin| admin.list_agents(request).await).await?;
-        Ok(Page::new(agents, next_page_token))
+        Ok((Page::new(agents, next_page_token), n_matching))
+    }
+
+    /// How the fleet fares.
+    pub(crate) async fn overview(&mut self) -> Result<Overview, CallError> {
+        let request = self.request(wire::GetOverviewRequest {});
+        Ok(self.call(async |admin| admin.get_overview(request).await).await?.into())
     }
 
     /// By id, the beginning of one, or host name.
@@ -311,7 +330,12 @@ impl AgentFilter {
             location: self.location.map(Location::to_wire).unwrap_or_default().into(),
             connection: connection.unwrap_or_default().into(),
             assignment_state: assignment_state.unwrap_or_default().into(),
-            ..wire::AgentFilter::default()
+            enforcement_state: self
+                .enforcement_state
+                .map(EnforcementState::to_wire)
+                .unwrap_or_default()
+                .into(),
+            cloned: self.cloned,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Run, names};
 use crate::cli::agents::{Agents, Filter};
-use crate::client::CallError;
+use crate::client::{AgentFilter, AgentsWish, CallError};
 use crate::errors::{Exit, Failure, Origins, refused, refused_change};
 use crate::render::agents::{event_line, sheet, table};
 use crate::render::evidence;
@@ -31,7 +31,10 @@ struct RemovedDocument {
 
 pub(super) async fn run(run: &Run, command: Agents) -> Result<Exit, Failure> {
     match command {
-        Agents::List(filter) => list(run, &filter).await,
+        Agents::List { filter, sort, reverse, limit } => {
+            let wish = AgentsWish { filter: filter.to_filter(), order: sort, descending: reverse };
+            list(run, &wish, limit.unwrap_or(u32::MAX)).await
+        }
         Agents::Show { agent } => show(run, &agent).await,
         Agents::Explain { agent, last } => explain(run, &agent, last).await,
         Agents::Watch(filter) => watch(run, &filter).await,
@@ -41,16 +44,17 @@ pub(super) async fn run(run: &Run, command: Agents) -> Result<Exit, Failure> {
 }
 
 /// Page by page: a large fleet is never held whole.
-async fn list(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
+async fn list(run: &Run, wish: &AgentsWish, limit: u32) -> Result<Exit, Failure> {
     let mut client = run.client().await?;
-    let wanted = filter.to_filter();
     let mut pages = Pages::default();
     let mut next = None;
+    let is_everything = wish.filter == AgentFilter::default();
     pages.begin(run)?;
-    loop {
-        let page = client.agents(&wanted, PAGE, next.clone()).await;
-        let page = page.map_err(|error| refused("list the agents", error, &Origins::none()))?;
-        let is_fleet = next.is_none() && page.next.is_none() && filter.is_everything();
+    let n_matching = loop {
+        let size = PAGE.min(limit.saturating_sub(u32::try_from(pages.n_agents).unwrap_or(u32::MAX)));
+        let page = client.agents(wish, size, next.clone()).await;
+        let (page, n_matching) = page.map_err(|error| refused("list the agents", error, &Origins::none()))?;
+        let is_fleet = next.is_none() && page.next.is_none() && is_everything;
         let names = if run.out.is_json() {
             Names::default()
         } else {
@@ -58,20 +62,27 @@ async fn list(run: &Run, filter: &Filter) -> Result<Exit, Failure> {
         };
         pages.print(run, &page.rows, &names)?;
         next = page.next;
-        if next.is_none() {
-            break;
+        if next.is_none() || pages.n_agents >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            break n_matching;
         }
-    }
-    pages.end(run)?;
+    };
+    pages.end(run, n_matching)?;
     match pages.n_agents {
-        0 if filter.is_everything() => {
+        0 if is_everything => {
             run.out.remark("there are no agents yet: landmarkctl tokens create prints the command that makes a machine one");
         }
         0 => run.out.remark("no agent matches; without a filter all are shown"),
-        1 => run.out.remark("1 agent"),
-        n => run.out.remark(format!("{n} agents, {} of them online", pages.n_online)),
+        n => run.out.remark(shown(n, n_matching, pages.n_online)),
     }
     Ok(Exit::Done)
+}
+
+/// "9 agents, 3 of them online", "showing 5 of 9 agents".
+fn shown(n: usize, n_matching: u64, n_online: usize) -> String {
+    if u64::try_from(n).is_ok_and(|n| n < n_matching) {
+        return format!("showing {n} of {n_matching} agents; without --limit all are shown");
+    }
+    if n == 1 { "1 agent".to_owned() } else { format!("{n} agents, {n_online} of them online") }
 }
 
 #[derive(Default)]
@@ -108,8 +119,8 @@ impl Pages {
         run.out.data(&page.render_piece(&paper, layout, first))
     }
 
-    fn end(&self, run: &Run) -> Result<(), Failure> {
-        if run.out.is_json() { run.out.data("\n]}\n") } else { Ok(()) }
+    fn end(&self, run: &Run, n_matching: u64) -> Result<(), Failure> {
+        if run.out.is_json() { run.out.data(&format!("\n],\"n_matching\":{n_matching}}}\n")) } else { Ok(()) }
     }
 }
 
@@ -226,4 +237,18 @@ async fn remove(run: &Run, agent: &str, yes: bool) -> Result<Exit, Failure> {
 
 fn named(agent: &str) -> Origins {
     Origins::none().with("agent", agent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_cut_says_so() {
+        assert_eq!(shown(5, 9, 3), "showing 5 of 9 agents; without --limit all are shown");
+        assert_eq!(shown(9, 9, 3), "9 agents, 3 of them online");
+        assert_eq!(shown(1, 1, 0), "1 agent");
+        // A server of before does not count what matches.
+        assert_eq!(shown(2, 0, 0), "2 agents, 0 of them online");
+    }
 }

@@ -32,15 +32,13 @@ pub(crate) fn named(host_name: &str, id: &str) -> String {
     format!("{host_name} ({id})")
 }
 
-/// Those of a page that share their host name; they come ordered by it.
+/// Those of a page that share their host name, whatever its case.
 pub(crate) fn doubles(rows: &[Agent]) -> impl Iterator<Item = &Agent> {
-    let is_same = |one: &Agent, other: Option<&Agent>| {
-        other.is_some_and(|other| other.host_name.to_lowercase() == one.host_name.to_lowercase())
-    };
-    rows.iter().enumerate().filter_map(move |(index, agent)| {
-        let before = index.checked_sub(1).and_then(|index| rows.get(index));
-        (is_same(agent, before) || is_same(agent, rows.get(index + 1))).then_some(agent)
-    })
+    let mut n_named: HashMap<String, usize> = HashMap::new();
+    for agent in rows {
+        *n_named.entry(agent.host_name.to_lowercase()).or_default() += 1;
+    }
+    rows.iter().filter(move |agent| n_named.get(&agent.host_name.to_lowercase()).is_some_and(|n| *n > 1))
 }
 
 /// The shortest beginning of an id that no other id has.

@@ -79,15 +79,68 @@ pub(crate) struct Enforcement {
 }
 
 /// The word for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EnforcementState {
+    /// In force
     Applied,
+    /// Planned and reported only
     Observed,
+    /// Should be in force and is not
     Failed,
+    /// No assignment, or no profile that matches
     Nothing,
+    /// In force again after something else had changed it
     Repaired,
+    /// The machine has no means to enforce it
     Unavailable,
+}
+
+/// What a list of agents begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Order {
+    /// By host name
+    #[default]
+    Name,
+    /// Offline ones first
+    Connection,
+    /// External, unknown, internal
+    Location,
+    /// Longest in their location first
+    Since,
+    /// The lowest revision first, those without any before
+    Holds,
+    /// The worst first
+    Enforcement,
+    /// Longest not seen first, those that are online last
+    LastSeen,
+}
+
+impl Order {
+    pub(crate) fn to_wire(self) -> wire::AgentOrder {
+        match self {
+            Self::Name => wire::AgentOrder::HostName,
+            Self::Connection => wire::AgentOrder::Connection,
+            Self::Location => wire::AgentOrder::Location,
+            Self::Since => wire::AgentOrder::LocationSince,
+            Self::Holds => wire::AgentOrder::HeldRevision,
+            Self::Enforcement => wire::AgentOrder::Enforcement,
+            Self::LastSeen => wire::AgentOrder::LastSeen,
+        }
+    }
+}
+
+impl EnforcementState {
+    pub(crate) fn to_wire(self) -> wire::EnforcementState {
+        match self {
+            Self::Applied => wire::EnforcementState::Applied,
+            Self::Observed => wire::EnforcementState::Observed,
+            Self::Failed => wire::EnforcementState::Failed,
+            Self::Nothing => wire::EnforcementState::Nothing,
+            Self::Repaired => wire::EnforcementState::Repaired,
+            Self::Unavailable => wire::EnforcementState::Unavailable,
+        }
+    }
 }
 
 /// The machine.

@@ -100,8 +100,9 @@ fn agents_with_the_same_name_are_told_apart_by_the_beginnings_of_their_ids() {
     let named = |name: &str, agent_id: &str| wire::Agent { agent_id: agent_id.into(), ..agent(name) };
     let rows = [
         named("VM", "01a20963-44f2-7abc-9f30-0c2b6f1f9a77").into(),
-        named("vm", "01a20963-44f3-7abc-9f30-0c2b6f1f9a77").into(),
         named("web", "01a20963-44f4-7abc-9f30-0c2b6f1f9a77").into(),
+        // A list that is not ordered by name.
+        named("vm", "01a20963-44f3-7abc-9f30-0c2b6f1f9a77").into(),
     ];
     let ids = || rows.iter().map(|agent: &Agent| agent.agent_id.as_str());
     let mut names = Names::default();
