@@ -150,8 +150,9 @@ fn href(code: &str) -> &'static str {
         "assignment_rejected" => "/agents?state=rejected",
         "enforcement_failed" => "/agents?enforcement=failed",
         "identity_shared" => "/agents?cloned=on",
+        "agent_certificate_ended" | "agent_certificate_ends" => "/agents?connection=offline&sort=seen",
         "nothing_assigned" | "draft_waiting" => "/draft",
-        code if code.starts_with("reference_server") || code.starts_with("list_") => {
+        code if ["reference_", "list_"].iter().any(|part| code.starts_with(part)) => {
             "/location#reference-servers"
         }
         _ => "",

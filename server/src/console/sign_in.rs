@@ -155,7 +155,7 @@ async fn sign_out(State(console): State<Console>, visit: Visit) -> Result<Respon
         (header::SET_COOKIE, HeaderValue::from_static(GONE)),
         (
             header::HeaderName::from_static("clear-site-data"),
-            HeaderValue::from_static("\"cache\", \"storage\""),
+            HeaderValue::from_static("\"storage\""),
         ),
     ];
     Ok((headers, Redirect::to("/sign-in")).into_response())
