@@ -47,7 +47,7 @@
   let isLost = false;
 
   function tell(text, kind) {
-    const place = document.getElementById("connection");
+    const place = document.getElementById("server-state");
     if (!place) return;
     place.className = `notice ${kind}`;
     place.textContent = text;
@@ -200,7 +200,7 @@
 
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status !== 401) return;
-    const place = document.getElementById("connection");
+    const place = document.getElementById("server-state");
     if (!place) return;
     tell("You are signed out. Sign in again in another tab; what you have typed here stays. ", "warn");
     const link = document.createElement("a");

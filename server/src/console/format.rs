@@ -82,6 +82,13 @@ pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {many}", Number(n)) }
 }
 
+/// With a capital letter and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str().trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +105,13 @@ mod tests {
         assert_eq!(ago(7_200).age(), "2 h ago");
         assert_eq!(ago(200_000).age(), "2 d ago");
         assert_eq!(Moment::new(now + Duration::from_secs(7_300), now).age(), "in 2 h");
+    }
+
+    #[test]
+    fn a_sentence_has_a_capital_letter_and_a_full_stop() {
+        assert_eq!(sentence("nothing was changed"), "Nothing was changed.");
+        assert_eq!(sentence("École."), "École.");
+        assert_eq!(sentence(""), ".");
     }
 
     #[test]

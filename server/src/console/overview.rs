@@ -12,7 +12,7 @@ use landmark_proto::wire;
 
 use self::chart::{Chart, Sample, Span};
 use super::Console;
-use super::format::Number;
+use super::format::{Number, sentence};
 use super::layout::{Layout, Section, part as part_of, shown};
 use super::mount::Mount;
 use super::problem::Problem;
@@ -99,7 +99,7 @@ async fn body(console: &Console, visit: &Visit, may: super::layout::May) -> Resu
     Ok(Body {
         span,
         tiles: tiles(&counts),
-        chart: chart::chart(&samples, span, visit.now),
+        chart: chart::chart(&samples, span, SystemTime::now()),
         steps: steps(console, &overview.progress, &counts).await?,
         progress: overview.progress.map(progress),
         attention: overview.attention.into_iter().map(attention).collect(),
@@ -119,7 +119,7 @@ fn tiles(counts: &wire::FleetCounts) -> Vec<Tile> {
         tile("Unknown", counts.n_unknown, "", "/agents?location=unknown"),
         tile("Behind", counts.n_behind, "warn", "/agents?state=behind"),
         tile("Rejected", counts.n_rejected, "bad", "/agents?state=rejected"),
-        tile("Failing enforcement", counts.n_enforcement_failed, "bad", "/agents?enforcement=failed"),
+        tile("Not enforced", counts.n_enforcement_failed, "bad", "/agents?enforcement=failed"),
     ]
 }
 
@@ -141,7 +141,12 @@ fn attention(item: wire::Attention) -> Attention {
         wire::AttentionLevel::Warning => "warning",
         wire::AttentionLevel::Note | wire::AttentionLevel::Unspecified => "note",
     };
-    Attention { level, href: href(&item.code).to_owned(), message: item.message, remedy: item.remedy }
+    Attention {
+        level,
+        href: href(&item.code).to_owned(),
+        message: sentence(&item.message),
+        remedy: sentence(&item.remedy),
+    }
 }
 
 /// The page that is about it. A code that is not known here has none.

@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use landmark_daemon::error::Chain;
 use tracing::error;
 
+use super::format::sentence;
 use crate::access::{Caller, Permission, Role};
 use crate::admin::AdminError;
 use crate::store::StoreError;
@@ -213,13 +214,6 @@ fn words_of(error: &AdminError) -> (&'static str, &'static str) {
             ("The server cannot use its database", "Nothing was changed; its log says more.")
         }
     }
-}
-
-/// With a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str().trim_end_matches('.'))
 }
 
 impl IntoResponse for Problem {

@@ -153,10 +153,7 @@ async fn sign_out(State(console): State<Console>, visit: Visit) -> Result<Respon
     // What the browser has kept of the pages goes with the session.
     let headers = [
         (header::SET_COOKIE, HeaderValue::from_static(GONE)),
-        (
-            header::HeaderName::from_static("clear-site-data"),
-            HeaderValue::from_static("\"storage\""),
-        ),
+        (header::HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"storage\"")),
     ];
     Ok((headers, Redirect::to("/sign-in")).into_response())
 }

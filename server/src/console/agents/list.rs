@@ -6,7 +6,7 @@ use axum::response::Response;
 use landmark_proto::wire;
 
 use super::query::{CONNECTIONS, ENFORCEMENTS, LOCATIONS, Query, STATES};
-use super::row::Row;
+use super::row::{Row, mark_namesakes};
 use crate::console::Console;
 use crate::console::format::Number;
 use crate::console::layout::{Layout, Section, part as part_of, shown};
@@ -67,9 +67,11 @@ fn table(console: &Console, visit: &Visit, query: &Query) -> Result<Table, Probl
     let found = console.admin().agents.list(query.request())?;
     let wire::ListAgentsResponse { agents, next_page_token, n_matching } = found;
     let n_agents = console.admin().agents.fleet.registry().n_agents();
+    let mut rows: Vec<Row> = agents.into_iter().map(|agent| Row::new(agent, visit.now)).collect();
+    mark_namesakes(&mut rows);
     Ok(Table {
         query: query.clone(),
-        rows: agents.into_iter().map(|agent| Row::new(agent, visit.now)).collect(),
+        rows,
         n_matching: Number(n_matching),
         n_agents: Number(u64::try_from(n_agents).unwrap_or(u64::MAX)),
         next: (!next_page_token.is_empty()).then(|| query.next(next_page_token)),

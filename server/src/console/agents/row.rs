@@ -1,5 +1,6 @@
 //! What is told of an agent in short: a row of the table, and the head of its own page.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use landmark_proto::convert::location::basis_from_wire;
@@ -25,6 +26,8 @@ pub(super) struct Row {
     pub(super) state: Word,
     pub(super) enforcement: Option<Enforcement>,
     pub(super) is_cloned: bool,
+    /// Another row has the same name.
+    pub(super) is_namesake: bool,
 }
 
 /// A word, and the tone in which it is said.
@@ -48,6 +51,11 @@ pub(super) struct Enforcement {
 }
 
 impl Row {
+    /// As much of the id as tells agents apart.
+    pub(super) fn short_id(&self) -> &str {
+        self.id.get(..11).unwrap_or(&self.id)
+    }
+
     pub(super) fn new(agent: wire::Agent, now: SystemTime) -> Self {
         let moment = |at| wired::time_if_any(at).map(|at| Moment::new(at, now));
         let (state, location) = (agent.assignment_state(), agent.location());
@@ -63,7 +71,19 @@ impl Row {
             revision: agent.held_revision,
             enforcement: agent.enforcement.map(|status| Enforcement::new(status, now)),
             is_cloned: agent.cloned,
+            is_namesake: false,
         }
+    }
+}
+
+/// Marks those that are called alike.
+pub(super) fn mark_namesakes(rows: &mut [Row]) {
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for row in rows.iter() {
+        *names.entry(row.name.to_lowercase()).or_default() += 1;
+    }
+    for row in rows {
+        row.is_namesake = names.get(&row.name.to_lowercase()).is_some_and(|n| *n > 1);
     }
 }
 
