@@ -101,4 +101,6 @@ fn mounted(console: Console) -> Mount {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

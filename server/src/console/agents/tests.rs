@@ -1,1 +1,32 @@
-use super::*;
+use axum::http::StatusCode;
+
+use crate::console::testing::Pages;
+
+#[tokio::test]
+async fn a_fleet_without_agents_says_how_one_comes() {
+    let pages = Pages::new().await;
+    let (status, html) = pages.get("/agents").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("No agent yet") && html.contains("/join-tokens"), "{html}");
+    let (_, part) = pages.get("/agents/table?location=external&text=%3Cscript%3E").await;
+    assert!(part.contains("No agent matches") && !part.contains("<script>"), "{part}");
+    assert!(!part.contains("<html"), "a part is no page");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_there_is_said_to_be_gone() {
+    let pages = Pages::new().await;
+    let (status, html) = pages.get("/agents/nobody").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(html.contains("There is no such agent"), "{html}");
+    let (status, _, _) = pages.post("/agents/nobody/remove", &[]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_page_of_another_order_is_refused_with_the_reason() {
+    let pages = Pages::new().await;
+    let (status, html) = pages.get("/agents?after=nonsense").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(html.contains("page_token"), "{html}");
+}
