@@ -26,7 +26,7 @@ const EDGE: [&str; 11] = [
 ];
 
 /// Files that decide: no clock, no socket, no runtime, outside their tests.
-const DECIDING: [&str; 35] = [
+const DECIDING: [&str; 40] = [
     "proto/src/",
     "agent/src/location/race.rs",
     "agent/src/location/engine.rs",
@@ -56,6 +56,11 @@ const DECIDING: [&str; 35] = [
     "agent/src/enforce/firewall/render",
     "agent/src/enforce/firewall/text",
     "server/src/settings/",
+    "server/src/access/account.rs",
+    "server/src/access/api_token.rs",
+    "server/src/access/passwords/rules.rs",
+    "server/src/access/permission.rs",
+    "server/src/access/throttle.rs",
     "server/src/fleet/slots.rs",
     "server/src/fleet/admission.rs",
     "server/src/fleet/allowance.rs",
