@@ -82,7 +82,7 @@ pub(crate) struct RunArgs {
     /// Changes a setting, by its key in the configuration file; can be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_override)]
     set: Vec<(String, String)>,
-    /// Does not print what to try first.
+    /// Does not print what to try first, nor the link for the first account (it is in the file first-sign-in, too).
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }

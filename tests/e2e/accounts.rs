@@ -156,8 +156,9 @@ async fn signing_out_ends_the_token_and_nothing_secret_is_ever_logged() -> Resul
         mia.ctl.run(&["--token-file", &by_hand, "draft", "show"]).await?.exited(NOT_ALLOWED)?;
 
         let new = "another long walk home";
-        let changed = mia.ctl.run_with_input(&["change-password"], &format!("{}\n{new}\n", mia.password));
-        ensure!(changed.await?.success()?.json()?["n_sessions_ended"] == 0);
+        let passwords = format!("{}\n{new}\n", mia.password);
+        let changed = mia.ctl.run_with_input(&["change-password"], &passwords).await?;
+        ensure!(changed.success()?.json()?["n_sessions_ended"] == 0);
         mia.sign_in(&mia.password).await?.exited(NOT_ALLOWED)?;
         mia.sign_in(new).await?.success()?;
 

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use landmark_proto::ids::ApiTokenId;
 use thiserror::Error;
 use tracing::info;
 
@@ -16,7 +17,6 @@ use crate::store::StoreError;
 use crate::store::accounts::{AccountError, NewAccount};
 use crate::store::api_tokens::ApiTokenError;
 use crate::store::drafts::Author;
-use landmark_proto::ids::ApiTokenId;
 
 /// Nothing was changed.
 #[derive(Debug, Error)]
@@ -45,7 +45,7 @@ impl Authenticator {
         let created_at = SystemTime::now();
         let new = NewAccount { name, role, hash, must_change_password: true, created_at, created_by: by };
         let account = self.store.insert_account(new).await?;
-        self.first_account.close();
+        self.first_account.close().await;
         info!(account = %account.name, %role, by = %account.created_by, "account made");
         Ok((account, password))
     }

@@ -101,14 +101,14 @@ impl NewApiToken {
         Ok(Self { description, role, lifetime, by_sign_in: false })
     }
 
-    /// One made by signing in; `role` is that of the account.
+    /// One made by signing in, which gets the role of its account.
     ///
     /// # Errors
     /// The first value that is out of its range.
     pub(crate) fn by_sign_in(description: &str, lifetime: Duration) -> Result<Self, InvalidApiToken> {
         let (description, lifetime) = checked(description, lifetime, Self::MAX_SIGN_IN_DAYS)?;
-        // The account's role at the moment of each call is what counts.
-        Ok(Self { description, role: Role::Administrator, lifetime, by_sign_in: true })
+        // The least, until the account is known.
+        Ok(Self { description, role: Role::Viewer, lifetime, by_sign_in: true })
     }
 
     /// The token, for an account or for whoever has the token of the first start, and its secret.

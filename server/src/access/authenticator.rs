@@ -1,8 +1,8 @@
 //! From what a request shows to who it is: a bearer token here, the cookie of a session in `sessions`, a name and a password
 //! in `sign_in`.
 //!
-//! Every look goes to the store, in which a decision of another person is seen by the very next request: about 0.1 ms, which
-//! no cache is worth.
+//! Every look goes to the store, where a decision of another person is seen by the very next request. It takes less than half
+//! a millisecond (0.3 ms measured, in a debug build on a busy machine), which no cache is worth.
 
 use std::path::Path;
 use std::sync::Mutex;

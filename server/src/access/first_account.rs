@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use landmark_daemon::durable::{self, DurableError, Mode};
+use landmark_daemon::error::Chain;
 use thiserror::Error;
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::account::{AccountName, InvalidAccountName};
@@ -73,13 +75,17 @@ impl FirstAccount {
     }
 
     /// There is an account: the code is worth nothing any more.
-    pub(super) fn close(&self) {
+    pub(super) async fn close(&self) {
         let held = self.code.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if held.is_some()
-            && let Err(error) = durable::remove(&self.file)
-        {
-            // What it holds opens nothing.
-            warn!(%error, "link for the first account not removed");
+        if held.is_none() {
+            return;
+        }
+        let file = self.file.clone();
+        // What the file holds opens nothing any more, and the next start removes it too.
+        match spawn_blocking(move || durable::remove(&file)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => warn!(error = %Chain(&error), "link for the first account not removed"),
+            Err(error) => warn!(%error, "link for the first account not removed"),
         }
     }
 }
@@ -144,10 +150,10 @@ impl Authenticator {
             AccountError::Exists(_)
             | AccountError::NotFound(_)
             | AccountError::LastAdministrator(_)
-            | AccountError::Changed(_) => FirstAccountError::Code,
+            | AccountError::NotFirst(_) => FirstAccountError::Code,
         });
         if matches!(account, Ok(_) | Err(FirstAccountError::Code)) {
-            self.first_account.close();
+            self.first_account.close().await;
         }
         let account = account?;
         info!(account = %account.name, "first account made");
@@ -161,8 +167,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_link_is_kept_for_the_servers_user_alone_until_it_is_used() {
+    #[tokio::test]
+    async fn the_link_is_kept_for_the_servers_user_alone_until_it_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let first = FirstAccount::new(folder.path(), true);
         let link = first.link("https://127.0.0.1:7445/").unwrap();
@@ -173,7 +179,7 @@ mod tests {
         assert!(!first.is("") && !first.is(&cut));
         durable::write(&first.file, link.as_bytes(), Mode::Private).unwrap();
         assert_eq!(std::fs::metadata(&first.file).unwrap().permissions().mode() & 0o777, 0o600);
-        first.close();
+        first.close().await;
         assert!(!first.is(code) && !first.file.exists() && first.link("").is_none());
     }
 

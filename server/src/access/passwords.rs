@@ -1,7 +1,8 @@
 //! Passwords: hashed so slowly that a stolen database gives few of them away, at most a few at once so that nobody fills
 //! memory and processors by trying, and a name that does not exist takes as long as a wrong password.
 //!
-//! Argon2id with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane; about 30 ms on a core.
+//! Argon2id with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane; some tens of
+//! milliseconds on a core.
 
 mod rules;
 
@@ -27,7 +28,7 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 /// 38 MiB, and one sign-in does not wait for another.
 const AT_ONCE: usize = 2;
-/// Half a second of work for the last one; more are told to come back.
+/// A second or two for the last one; more are told to come back.
 const QUEUE: usize = 32;
 /// Verified where there is no account: the salt and hash of nothing, with the parameters of every other.
 const NOBODY: &str =

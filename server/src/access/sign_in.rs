@@ -124,8 +124,8 @@ impl Authenticator {
         new: NewApiToken,
     ) -> Result<(ApiToken, Secret), ApiTokenError> {
         let SignedIn { account, verified } = signed_in;
-        let (mut token, secret) = new.make(Some(account.name.clone()), SystemTime::now());
-        token.role = account.role;
+        let new = NewApiToken { role: account.role, ..new };
+        let (token, secret) = new.make(Some(account.name.clone()), SystemTime::now());
         self.store.insert_api_token(&token, &secret.digest(), Some(verified)).await?;
         Ok((token, secret))
     }

@@ -154,7 +154,7 @@ impl From<SignInError> for AdminError {
 impl From<ManageError> for AdminError {
     fn from(error: ManageError) -> Self {
         match error {
-            ManageError::Account(AccountError::Exists(name) | AccountError::Changed(name)) => {
+            ManageError::Account(AccountError::Exists(name) | AccountError::NotFirst(name)) => {
                 Self::AccountExists(name)
             }
             ManageError::Account(AccountError::NotFound(name)) => Self::NoAccount(name),

@@ -49,7 +49,16 @@ async fn a_server_starts_from_nothing_is_ready_and_stops_in_order() {
     report.wait_for(|report| report.is_ready()).await.unwrap();
     let addresses = *running.addresses();
     assert!(readyz(addresses.operations).await.starts_with("HTTP/1.1 200"));
-    for file in ["landmark.db", "authority.key", "authority.pem", "server.key", "server.pem", "admin-token"] {
+    let files = [
+        "landmark.db",
+        "authority.key",
+        "authority.pem",
+        "server.key",
+        "server.pem",
+        "admin-token",
+        "first-sign-in",
+    ];
+    for file in files {
         assert!(folder.path().join(file).is_file(), "{file}");
     }
     let advertised: Vec<String> = running.advertised().enrollment.iter().map(ToString::to_string).collect();

@@ -43,7 +43,7 @@ pub(crate) enum AccountError {
     LastAdministrator(AccountName),
     /// There is an account already, so that this cannot be the first.
     #[error("there is an account already")]
-    Changed(AccountName),
+    NotFirst(AccountName),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,7 +95,7 @@ impl Store {
     pub(crate) async fn insert_first_account(&self, new: NewAccount) -> Result<Account, AccountError> {
         self.write(async |connection| {
             if has_accounts(connection).await? {
-                return Err(AccountError::Changed(new.name));
+                return Err(AccountError::NotFirst(new.name));
             }
             insert(connection, new).await
         })

@@ -144,7 +144,7 @@ impl Store {
     }
 }
 
-/// All sessions of an account and its tokens by signing in, apart from what `kept` came with: how many of them were alive.
+/// All sessions of an account and its living tokens by signing in, apart from what `kept` came with: how many.
 pub(super) async fn end_sessions(
     connection: &mut SqliteConnection,
     account: &AccountName,

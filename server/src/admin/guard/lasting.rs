@@ -36,15 +36,17 @@ impl HttpBody for Lasting {
         if self.is_lost {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(reason) = self.lost.as_mut().poll(context) {
-            self.is_lost = true;
-            let mut trailers = http::HeaderMap::new();
-            return Poll::Ready(match Status::from(reason).add_header(&mut trailers) {
-                Ok(()) => Some(Ok(Frame::trailers(trailers))),
-                Err(error) => Some(Err(axum::Error::new(error))),
-            });
+        // What is there goes out: the answer to a call that ends the caller's own right is still an answer.
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            return Poll::Ready(frame);
         }
-        Pin::new(&mut self.body).poll_frame(context)
+        let Poll::Ready(reason) = self.lost.as_mut().poll(context) else { return Poll::Pending };
+        self.is_lost = true;
+        let mut trailers = http::HeaderMap::new();
+        Poll::Ready(match Status::from(reason).add_header(&mut trailers) {
+            Ok(()) => Some(Ok(Frame::trailers(trailers))),
+            Err(error) => Some(Err(axum::Error::new(error))),
+        })
     }
 
     fn is_end_stream(&self) -> bool {

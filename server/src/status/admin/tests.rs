@@ -17,6 +17,11 @@ fn database_error(doing: &'static str) -> AdminError {
 }
 
 fn every_error() -> Vec<AdminError> {
+    let mia = || "mia".parse().unwrap();
+    let viewer = || {
+        let token_file = crate::access::Caller::with_token_file();
+        crate::access::Caller { role: crate::access::Role::Viewer, ..token_file }
+    };
     let id = AgentId::from_uuid(uuid::Uuid::from_u128(7));
     vec![
         AdminError::Unauthenticated,
@@ -26,6 +31,22 @@ fn every_error() -> Vec<AdminError> {
         AdminError::NoAgent("web".to_owned()),
         AdminError::AmbiguousAgent { name: "web".to_owned(), ids: vec![id, id] },
         AdminError::NoToken("x".to_owned()),
+        AdminError::NotPermitted { permission: crate::access::Permission::Assign, caller: viewer() },
+        SignInError::Refused.into(),
+        SignInError::TooManyFailures { retry_after: Duration::from_millis(3001) }.into(),
+        SignInError::Disabled(mia()).into(),
+        SignInError::MustChange(mia()).into(),
+        SignInError::NewPassword(crate::access::WeakPassword::Same).into(),
+        SignInError::Failed.into(),
+        AdminError::NoAccount(mia()),
+        AdminError::AccountExists(mia()),
+        AdminError::LastAdministrator(mia()),
+        AdminError::NoOwnAccount(viewer()),
+        AdminError::NotSignedIn,
+        AdminError::NoApiToken("x".to_owned()),
+        AdminError::ApiToken(ApiTokenError::AccountChanged),
+        AdminError::ApiToken(ApiTokenError::TooMany),
+        AdminError::Password(PasswordError::Busy),
         AdminError::Stopping,
         StoreError::Busy.into(),
         StoreError::Closed.into(),
@@ -44,13 +65,29 @@ fn every_error_has_its_code_reason_and_words() {
         })
         .collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    Unauthenticated API_TOKEN | a valid API token is needed: the file admin-token in the server's state folder has it
+    Unauthenticated API_TOKEN | a valid API token is needed: sign in (landmarkctl login), or use the file admin-token in the server's state folder
     InvalidArgument INVALID | edits[0].host: is bad (and 1 more)
     NotFound NO_SUCH_ASSIGNMENT | there is no assignment 1
     FailedPrecondition NOTHING_ASSIGNED | nothing has been assigned yet
     NotFound NO_SUCH_AGENT | there is no agent "web" (an agent id, the beginning of one, or a host name)
     InvalidArgument AMBIGUOUS_AGENT | "web" names more than one agent; give the id, or more of it: 00000000-0000-0000-0000-000000000007, 00000000-0000-0000-0000-000000000007
     NotFound NO_SUCH_JOIN_TOKEN | there is no join token x
+    PermissionDenied NOT_PERMITTED | admin-token may not assign (role viewer; it takes the permission assign, which the role administrator has)
+    Unauthenticated SIGN_IN_REFUSED | the account or the password is wrong
+    ResourceExhausted TOO_MANY_FAILURES | too many attempts failed; try again in 4 s
+    PermissionDenied ACCOUNT_DISABLED | the account mia is disabled; an administrator can enable it
+    FailedPrecondition PASSWORD_MUST_CHANGE | the password of mia must be replaced by one of your own
+    InvalidArgument INVALID | new_password: the new password is the present one
+    Internal PASSWORD_FAILED | the password could not be checked
+    NotFound NO_SUCH_ACCOUNT | there is no account mia
+    AlreadyExists ACCOUNT_EXISTS | there is an account mia already
+    FailedPrecondition LAST_ADMINISTRATOR | mia is the last enabled administrator: it stays as it is until there is another one
+    FailedPrecondition NO_ACCOUNT | the call came without an account (admin-token), so that there is no password to change
+    FailedPrecondition NOT_SIGNED_IN | there is nothing to sign out of: the call came with the token of the first start
+    NotFound NO_SUCH_API_TOKEN | there is no API token x
+    Aborted ACCOUNT_CHANGED | the account was changed in the meantime; sign in again
+    FailedPrecondition TOO_MANY_API_TOKENS | there are 200 API tokens already; revoke those that nobody needs
+    ResourceExhausted BUSY | too many passwords are being checked
     Unavailable STOPPING | the server is stopping
     Unavailable STORE_BUSY | the server has too many changes to store at the moment, nothing was changed; try again
     Unavailable STOPPING | the server is stopping, nothing was changed

@@ -103,6 +103,14 @@ fn contradictions_are_refused() {
         &["firewall", "which", "--address", "10.0.0.0/8"],
         &["firewall", "which", "--assigned", "--revision", "3"],
         &["tokens", "create", "--uses", "0"],
+        &["login", "--server", "a", "--pin", PIN, "--ca", "f"],
+        &["login", "--lifetime", "12"],
+        &["login", "--password", "secret"],
+        &["accounts", "create", "mia"],
+        &["accounts", "create", "mia", "--role", "root"],
+        &["accounts", "edit", "mia"],
+        &["accounts", "edit", "mia", "--enable", "--disable"],
+        &["api-tokens", "create"],
     ] {
         assert!(parse(arguments).is_err(), "{arguments:?}");
     }

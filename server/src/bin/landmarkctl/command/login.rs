@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     fn refusal(code: Code, reason: &str, message: &str) -> CallError {
-        let details = ErrorDetails::with_error_info(reason, "landmark", Vec::<(String, String)>::new());
+        let details = ErrorDetails::with_error_info(reason, "landmark", std::collections::HashMap::new());
         Status::with_error_details(code, message, details).into()
     }
 

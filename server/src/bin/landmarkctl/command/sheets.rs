@@ -270,6 +270,7 @@ mod tests {
         let refusal = Refusal {
             code: tonic::Code::InvalidArgument,
             message: String::new(),
+            reason: None,
             violations: vec![
                 violation("edits[0].add_reference_server.ports[1]"),
                 violation("edits[1].add_reference_server"),

@@ -93,12 +93,12 @@ mod tests {
             expires_at: "2026-11-23T20:00:00Z".parse().ok(),
         };
         insta::assert_snapshot!(caller(&mia, &Paper::for_tests(None)), @r"
-        account     mia
-        role        operator
-        by          an API token
-        token       01a2
-        good until  20:00:00 (in 8 h)
-        may         view, edit-draft
+        account:     mia
+        role:        operator
+        by:          an API token
+        token:       01a2
+        good until:  20:00:00 (in 8 h)
+        may:         view, edit-draft
         ");
     }
 }

@@ -63,6 +63,7 @@ fn a_refusal_leads_to_the_option() {
     let refusal = Refusal {
         code: tonic::Code::InvalidArgument,
         message: String::new(),
+        reason: None,
         violations: vec![
             violation("profile.policy", "there is no firewall policy \"x\""),
             violation("profile.conditions.labels[0]", "no"),
