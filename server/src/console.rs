@@ -23,6 +23,7 @@ use crate::admin::Administration;
 
 mod assets;
 mod fields;
+mod firewall;
 mod flash;
 mod form;
 mod format;
@@ -32,6 +33,8 @@ mod layout;
 mod live;
 mod mount;
 mod problem;
+#[cfg(test)]
+mod testing;
 mod visit;
 mod wired;
 
@@ -84,6 +87,7 @@ pub fn router(tasks: &mut Tasks, parts: Parts) -> Router {
 fn mounted(console: Console) -> Mount {
     let mount = Mount::new(console);
     let mount = assets::mount(mount);
+    let mount = firewall::mount(mount);
     let mount = live::mount(mount);
     join_tokens::mount(mount)
 }

@@ -1,0 +1,124 @@
+//! The console without a socket, for tests of its pages: the real router over a real administration, in one process.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
+use landmark_daemon::durable;
+use landmark_daemon::tasks::Tasks;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::fields::Fields;
+use super::flash::Flashes;
+use super::visit::Visit;
+use super::{Console, Shared, live, mounted};
+use crate::access::token_file::{self, TokenFile};
+use crate::access::{Authenticator, Caller, CallerKind, Role, SessionKey};
+use crate::admin::{self, Administration};
+use crate::fleet::{self, FleetConfig};
+use crate::identity::{Authority, KnownFleet};
+use crate::settings::MaxServers;
+use crate::store::Store;
+
+const TOKEN: &str = "landmark_admin_0123456789abcdef0123456789abcdef";
+
+/// The pages, asked for by whoever has the token of the first start.
+pub(super) struct Pages {
+    pub(super) console: Console,
+    router: Router,
+    _tasks: Tasks,
+    _folder: TempDir,
+}
+
+impl Pages {
+    pub(super) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let token_file = folder.path().join(token_file::FILE);
+        durable::write(&token_file, TOKEN.as_bytes(), durable::Mode::Private).unwrap();
+        let store = Store::open(&folder.path().join("landmark.db")).await.unwrap();
+        let mut tasks = Tasks::new();
+        let assignments = crate::assignments::spawn(&mut tasks, store.clone()).await.unwrap();
+        let known = KnownFleet { fleet_id: store.fleet_id(), pin: None };
+        let authority = Arc::new(Authority::open(folder.path(), known).unwrap());
+        let authority_pin = authority.pin();
+        let parts = fleet::Parts {
+            store: store.clone(),
+            authority,
+            published_rx: assignments.subscribe(),
+            config: FleetConfig::default(),
+        };
+        let fleet = fleet::spawn(&mut tasks, parts).await.unwrap();
+        let stop = CancellationToken::new();
+        let administration = Arc::new(Administration::new(admin::Parts {
+            fleet,
+            store,
+            assignments,
+            max_servers: MaxServers::default(),
+            authority_pin,
+            enrollment: vec!["hq.example:7444".parse().unwrap()],
+            stop: stop.clone(),
+        }));
+        let authenticator = Arc::new(Authenticator::new(TokenFile::open(folder.path()).unwrap()));
+        let live = live::spawn(&mut tasks, &administration, stop);
+        let console =
+            Console(Arc::new(Shared { administration, authenticator, live, flashes: Flashes::default() }));
+        let router = mounted(console.clone()).finish();
+        Self { console, router, _tasks: tasks, _folder: folder }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, String) {
+        let (status, _, text) = self.call(Request::get(path), Body::empty()).await;
+        (status, text)
+    }
+
+    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> (StatusCode, HeaderMap, String) {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.call(Request::post(path), Body::from(form)).await
+    }
+
+    async fn call(
+        &self,
+        request: axum::http::request::Builder,
+        body: Body,
+    ) -> (StatusCode, HeaderMap, String) {
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}")).body(body).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let headers = response.headers().clone();
+        let (status, text) = read(response).await;
+        (status, headers, text)
+    }
+
+    /// A request of someone with this role, as handlers get it once the gate has let it in.
+    pub(super) fn visit(&self, role: Role, path: &str) -> Visit {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let now = std::time::SystemTime::now();
+        Visit {
+            caller: Caller {
+                author: role.name().to_owned().into(),
+                role,
+                kind: CallerKind::Session { session: SessionKey([7; 32]), expires_at: now },
+            },
+            path: path.to_owned(),
+            query: Fields::from_bytes(query.as_bytes()),
+            now,
+        }
+    }
+}
+
+/// What a response says.
+pub(super) async fn read(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// The value of the first hidden field of this name.
+pub(super) fn hidden<'a>(html: &'a str, name: &str) -> &'a str {
+    let start = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
+    let (_, rest) = html.split_once(&start).unwrap_or_else(|| panic!("no hidden field {name} in {html}"));
+    rest.split_once('"').unwrap().0
+}
