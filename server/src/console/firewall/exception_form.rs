@@ -9,9 +9,9 @@ use landmark_proto::wire;
 use landmark_proto::wire::edit::Kind;
 
 use super::conflict::{Conflict, Told, Versus};
-use super::exceptions::{gone, page_of};
+use super::exceptions::page_of;
 use super::words::{self, ACTIONS, Choice, DIRECTIONS, PROTOCOLS, entries};
-use super::{Drafted, Edited, edit, refused, row_id};
+use super::{Drafted, Edited, edit, policies, refused, row_id};
 use crate::console::Console;
 use crate::console::fields::Fields;
 use crate::console::form::Errors;
@@ -219,7 +219,7 @@ async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> R
         }
         Edited::Conflict(present) => {
             let Some(list) = present.exceptions(policy) else {
-                return gone(&console, &visit, &present, policy).await;
+                return policies::gone(&console, &visit, policy).await;
             };
             let same = list.iter().find(|it| it.name == name);
             let theirs = match same {

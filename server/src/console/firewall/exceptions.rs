@@ -143,7 +143,7 @@ impl TemplatePage {
     }
 }
 
-async fn template(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
+pub(super) async fn template(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
     shown(&template_page(&console, &visit, Said::default()).await?)
 }
 
@@ -207,7 +207,7 @@ async fn add(State(console): State<Console>, visit: Visit, fields: Fields) -> Re
         }
         Edited::Conflict(present) => {
             let Some(list) = present.exceptions(policy) else {
-                return gone(&console, &visit, &present, policy).await;
+                return policies::gone(&console, &visit, policy).await;
             };
             let same = list.iter().find(|it| it.name == typed.name).map(|it| Typed::of(it).told());
             let rows = Versus::rows(same, typed.clone().told());
@@ -217,17 +217,6 @@ async fn add(State(console): State<Console>, visit: Visit, fields: Fields) -> Re
             again(&console, &visit, policy, StatusCode::CONFLICT, said).await
         }
     }
-}
-
-/// The policy that was edited is not there any more.
-pub(super) async fn gone(
-    console: &Console,
-    visit: &Visit,
-    present: &Drafted,
-    policy: &str,
-) -> Result<Response, Problem> {
-    let undone = format!("The policy “{policy}” is not there any more. Nothing was saved.");
-    policies::changed(console, visit, present, &undone).await
 }
 
 async fn shift(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {
@@ -282,7 +271,7 @@ async fn not_done(
 ) -> Result<Response, Problem> {
     let (status, said) = match edited {
         Edited::Conflict(present) if present.exceptions(policy).is_none() => {
-            return gone(console, visit, &present, policy).await;
+            return policies::gone(console, visit, policy).await;
         }
         Edited::Conflict(present) => {
             let conflict = Some(Conflict::about(&present, visit, undone));

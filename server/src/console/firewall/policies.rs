@@ -170,8 +170,15 @@ async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) ->
     }
 }
 
+/// The list as someone else has made it, without the policy that was to be edited.
+pub(super) async fn gone(console: &Console, visit: &Visit, policy: &str) -> Result<Response, Problem> {
+    let present = Drafted::read(console).await?;
+    let undone = format!("The policy “{policy}” is not there any more. Nothing was saved.");
+    changed(console, visit, &present, &undone).await
+}
+
 /// The list as someone else has made it, with what was not done because of that.
-pub(super) async fn changed(
+async fn changed(
     console: &Console,
     visit: &Visit,
     present: &Drafted,

@@ -100,7 +100,7 @@ impl Page {
     }
 }
 
-async fn show(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
+pub(super) async fn show(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
     let name = visit.query.text("name");
     shown(&page(&console, &visit, name, None, Said::default()).await?)
 }
@@ -146,7 +146,10 @@ pub(super) async fn again(
     status: StatusCode,
     said: Said,
 ) -> Result<Response, Problem> {
-    refused(status, &page(console, visit, name, None, said).await?)
+    match page(console, visit, name, None, said).await {
+        Err(Problem::NotFound) => policies::gone(console, visit, name).await,
+        page => refused(status, &page?),
+    }
 }
 
 async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {
@@ -164,14 +167,13 @@ async fn save(State(console): State<Console>, visit: Visit, fields: Fields) -> R
             let said = format!("Saved to the draft: the policy “{}”.", typed.name);
             Ok(console.done(&visit, &to, said))
         }
-        Edited::Refused(errors) => {
-            let page = page(&console, &visit, &name, Some(typed), Said::default()).await?;
-            refused(StatusCode::UNPROCESSABLE_ENTITY, &Page { errors, ..page })
-        }
+        Edited::Refused(errors) => match page(&console, &visit, &name, Some(typed), Said::default()).await {
+            Err(Problem::NotFound) => policies::gone(&console, &visit, &name).await,
+            page => refused(StatusCode::UNPROCESSABLE_ENTITY, &Page { errors, ..page? }),
+        },
         Edited::Conflict(present) => {
             let Some(policy) = present.policy(&name) else {
-                let undone = format!("The policy “{name}” is not there any more. Nothing was saved.");
-                return policies::changed(&console, &visit, &present, &undone).await;
+                return policies::gone(&console, &visit, &name).await;
             };
             let rows = Versus::rows(Some(Typed::of(policy).told()), typed.clone().told());
             let conflict = Conflict::about(&present, &visit, "Nothing was saved.");

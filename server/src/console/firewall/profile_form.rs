@@ -173,7 +173,7 @@ fn places(n_profiles: usize, chosen: &str) -> Vec<Choice> {
     let place =
         |value: String, label: &str| Choice { is_chosen: value == chosen, value, label: label.to_owned() };
     vec![
-        place(String::new(), "Above the first one that matches every machine, else at the end"),
+        place(String::new(), "Above the catch-all"),
         place("0".to_owned(), "On top"),
         place(n_profiles.to_string(), "At the end"),
     ]
