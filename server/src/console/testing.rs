@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use landmark_daemon::durable;
@@ -80,11 +81,7 @@ impl Pages {
         self.call(Request::post(path), Body::from(form)).await
     }
 
-    async fn call(
-        &self,
-        request: axum::http::request::Builder,
-        body: Body,
-    ) -> (StatusCode, HeaderMap, String) {
+    async fn call(&self, request: Builder, body: Body) -> (StatusCode, HeaderMap, String) {
         let request = request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}")).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let headers = response.headers().clone();

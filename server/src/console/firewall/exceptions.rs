@@ -89,7 +89,6 @@ impl Editor {
 
 pub(super) async fn editor(
     console: &Console,
-    visit: &Visit,
     draft: &Drafted,
     policy: &str,
     said: Said,
@@ -151,7 +150,7 @@ async fn template_page(console: &Console, visit: &Visit, said: Said) -> Result<T
     let draft = Drafted::read(console).await?;
     Ok(TemplatePage {
         layout: console.layout(visit, Section::Firewall, "Exception template").await?,
-        editor: editor(console, visit, &draft, "", said).await?,
+        editor: editor(console, &draft, "", said).await?,
         etag: draft.etag,
     })
 }

@@ -133,7 +133,7 @@ async fn page(
         typed,
         errors: Errors::default(),
         conflict: None,
-        editor: exceptions::editor(console, visit, &draft, name, said).await?,
+        editor: exceptions::editor(console, &draft, name, said).await?,
         etag: draft.etag,
     })
 }

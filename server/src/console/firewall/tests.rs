@@ -1,5 +1,5 @@
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use landmark_proto::ids::AgentId;
 use landmark_proto::message::HostFacts;
 use landmark_proto::pin::SpkiPin;
@@ -30,15 +30,16 @@ fn policy(name: &str, level: wire::FirewallLevel) -> Kind {
     Kind::AddFirewallPolicy(AddFirewallPolicy { policy: Some(policy), from_template: false })
 }
 
-fn profile(name: &str, position: Option<u32>, conditions: Option<wire::FirewallConditions>) -> Kind {
+fn profile(name: &str, position: Option<u32>, conditions: wire::FirewallConditions) -> Kind {
     let policy = "All access".to_owned();
-    let profile = wire::FirewallProfile { name: name.to_owned(), enabled: true, policy, conditions };
+    let profile =
+        wire::FirewallProfile { name: name.to_owned(), enabled: true, policy, conditions: Some(conditions) };
     Kind::AddFirewallProfile(AddFirewallProfile { profile: Some(profile), position })
 }
 
-fn outside() -> Option<wire::FirewallConditions> {
+fn outside() -> wire::FirewallConditions {
     let locations = vec![wire::FirewallLocation::External.into()];
-    Some(wire::FirewallConditions { locations, ..wire::FirewallConditions::default() })
+    wire::FirewallConditions { locations, ..wire::FirewallConditions::default() }
 }
 
 async fn profiles(pages: &Pages) -> Vec<String> {
@@ -51,7 +52,7 @@ async fn exceptions(pages: &Pages, policy: &str) -> Vec<String> {
     draft.exceptions(policy).unwrap().iter().map(|exception| exception.name.clone()).collect()
 }
 
-fn location(headers: &axum::http::HeaderMap) -> &str {
+fn location(headers: &HeaderMap) -> &str {
     headers[header::LOCATION].to_str().unwrap()
 }
 
@@ -119,7 +120,7 @@ async fn who_comes_second_sees_both_versions_and_may_save_over() {
         name: "All agents".to_owned(),
         enabled: true,
         policy: "All access".to_owned(),
-        conditions: outside(),
+        conditions: Some(outside()),
     };
     let name = "All agents".to_owned();
     let change = wire::edit::EditFirewallProfile { name, profile: Some(other) };
@@ -402,7 +403,7 @@ async fn what_if_takes_from_an_agent_what_is_not_said() {
     let pages = Pages::new().await;
     let labels = vec!["team=field".to_owned()];
     let conditions = wire::FirewallConditions { labels, ..wire::FirewallConditions::default() };
-    edit_elsewhere(&pages, profile("Field", Some(0), Some(conditions))).await;
+    edit_elsewhere(&pages, profile("Field", Some(0), conditions)).await;
     let facts = HostFacts {
         host_name: "nb-1".to_owned(),
         labels: vec!["team=field".parse().unwrap()],
