@@ -198,6 +198,12 @@
     delete form?.dataset?.first;
   }
 
+  // A link that leaves a form behind on purpose: what was typed there goes.
+  document.addEventListener("click", (event) => {
+    const name = event.target.closest?.("[data-forget]")?.dataset.forget;
+    if (name) for (const form of all(`form[data-keep="${CSS.escape(name)}"]`)) forget(form);
+  });
+
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status !== 401) return;
     const place = document.getElementById("server-state");

@@ -23,7 +23,7 @@ mod sign_in;
 mod throttle;
 pub mod token_file;
 
-pub(crate) use self::account::{Account, AccountName, InvalidAccountName};
+pub(crate) use self::account::{Account, AccountName};
 pub(crate) use self::accounts::ManageError;
 pub(crate) use self::api_token::{ApiToken, Holder, InvalidApiToken, NewApiToken};
 pub use self::authenticator::Authenticator;
@@ -33,7 +33,6 @@ pub(crate) use self::first_account::FirstAccountError;
 pub(crate) use self::grants::{Access, ROUTES, Verb, rpc};
 pub(crate) use self::passwords::{Password, PasswordError, PasswordHash, WeakPassword};
 pub(crate) use self::permission::{Permission, Role};
-pub(crate) use self::secret::Secret;
 pub(crate) use self::sessions::Session;
 pub use self::sessions::SessionLimits;
 pub(crate) use self::sign_in::{SignInError, SignedIn};

@@ -27,6 +27,7 @@ mod agents;
 mod api_tokens;
 mod assets;
 mod fields;
+mod firewall;
 mod flash;
 mod form;
 mod format;
@@ -94,6 +95,7 @@ fn mounted(console: Console) -> Mount {
     let mount = accounts::mount(mount);
     let mount = agents::mount(mount);
     let mount = assets::mount(mount);
+    let mount = firewall::mount(mount);
     let mount = live::mount(mount);
     let mount = join_tokens::mount(mount);
     let mount = overview::mount(mount);

@@ -102,6 +102,12 @@ impl Drafts {
         let facts = Facts { names, health };
         Ok(findings_to_wire(settings::lint(&settings, &facts)))
     }
+
+    /// What is doubtful in its firewall: no name server has to be asked for that, and so nobody waits.
+    pub(crate) async fn lint_firewall(&self) -> Result<wire::LintDraftResponse, AdminError> {
+        let settings = self.store.draft().await?.settings;
+        Ok(findings_to_wire(lint::lint_firewall(&settings.firewall)))
+    }
 }
 
 /// The draft, and its differences from the present assignment, or from the default settings before the first.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header, request as http_request};
 
 use super::testing::{Pages, hidden};
 use super::{gate, mounted};
@@ -12,7 +12,7 @@ fn address(path: &str) -> String {
     path.replace("{agent}", "nobody").replace("{revision}", "1").replace("{name}", "nothing.css")
 }
 
-fn request(verb: Verb, path: &str) -> axum::http::request::Builder {
+fn request(verb: Verb, path: &str) -> http_request::Builder {
     match verb {
         Verb::Get => Request::get(address(path)),
         Verb::Post => Request::post(address(path)),

@@ -11,6 +11,7 @@ mod servers;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use landmark_proto::firewall::Firewall;
 use landmark_proto::host::{Host, Name};
 use landmark_proto::location_rules::{Criterion, LocationRules, ServerConnection, Tunnels};
 use landmark_proto::reference_server::ReferenceServerList;
@@ -66,8 +67,13 @@ pub struct ReachedBy {
 /// of the firewall.
 pub fn lint(settings: &Settings, facts: &Facts) -> Vec<Finding> {
     let mut findings = lint_location(settings, facts);
-    findings.extend(firewall::lint(&settings.firewall));
+    findings.extend(lint_firewall(&settings.firewall));
     findings
+}
+
+/// What is doubtful in the firewall alone.
+pub fn lint_firewall(firewall: &Firewall) -> Vec<Finding> {
+    firewall::lint(firewall)
 }
 
 fn lint_location(settings: &Settings, facts: &Facts) -> Vec<Finding> {
