@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +31,7 @@ use crate::edge::{self, Limits, Plane};
 use crate::fleet::Fleet;
 use crate::identity::{Authority, KnownFleet, ServerNames, TlsSettings};
 use crate::ops::{self, Ops};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::{admin, assignments, console, enrollment, fleet, metrics};
 
 mod advertise;
@@ -129,9 +130,7 @@ impl App {
             fleet: &fleet,
             health: &health,
         };
-        let authenticator =
-            Authenticator::open(store.clone(), token_file, config.sessions, state_dir.path()).await?;
-        let authenticator = Arc::new(authenticator);
+        let authenticator = wired.authenticator(token_file, state_dir.path()).await?;
         let sign_in = sign_in(&authenticator, addresses.administration, &host_name).await?;
         let administration = wired.administration(&mut tasks, &advertised, authenticator)?;
         let planes = [
@@ -170,7 +169,6 @@ impl App {
         tasks.spawn("health", health.follow(readiness.clone(), stop.clone()));
         tasks.spawn("serving", tasks::serving(serving, stop));
         info!(fleet_id = %store.fleet_id(), state_dir = %config.state_dir.display(), "started");
-        let stop_grace = config.stop_grace;
         Ok(Running {
             tasks,
             readiness,
@@ -179,7 +177,7 @@ impl App {
             advertised,
             sign_in,
             reload_tx,
-            stop_grace,
+            stop_grace: config.stop_grace,
             _state_dir: state_dir,
         })
     }
@@ -264,6 +262,15 @@ impl Wired<'_> {
             registry: self.fleet.registry().clone(),
             agent_addresses: advertised.agents.iter().map(ToString::to_string).collect(),
         }))
+    }
+
+    async fn authenticator(
+        &self,
+        token_file: TokenFile,
+        state_dir: &Path,
+    ) -> Result<Arc<Authenticator>, StoreError> {
+        let (store, limits) = (self.store.clone(), self.config.sessions);
+        Ok(Arc::new(Authenticator::open(store, token_file, limits, state_dir).await?))
     }
 
     fn administration(

@@ -87,6 +87,7 @@ pub(crate) const ROUTES: &[(Verb, &str, Access)] = &[
     (Post, "/sign-out", SignedIn),
     (Get, "/account", SignedIn),
     (Post, "/account/password", SignedIn),
+    (Post, "/account/end-sessions", SignedIn),
     (Post, "/account/tokens", SignedIn),
     (Post, "/account/tokens/revoke", SignedIn),
     (Get, "/accounts", Needs(ManageAccounts)),

@@ -22,6 +22,7 @@ pub(super) fn mount(mount: Mount) -> Mount {
     mount
         .get("/account", show)
         .post("/account/password", change_password)
+        .post("/account/end-sessions", end_sessions)
         .post("/account/tokens", create_token)
         .post("/account/tokens/revoke", revoke_token)
 }
@@ -107,6 +108,13 @@ async fn change_password(
 async fn refused(console: &Console, visit: &Visit, password_errors: Errors) -> Result<Response, Problem> {
     let page = Page { password_errors, ..page(console, visit).await? };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response())
+}
+
+async fn end_sessions(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
+    let account = visit.caller.account().ok_or_else(|| AdminError::NoOwnAccount(visit.caller.clone()))?;
+    let n_ended = console.authenticator().end_all_sessions_but(&account, &visit.caller.kind).await?;
+    let ended = counted(n_ended, "other session was", "other sessions were");
+    Ok(console.done(&visit, "/account", format!("{ended} ended.")))
 }
 
 async fn create_token(

@@ -119,7 +119,7 @@ impl Pages {
 
     /// A request of someone with this role, as handlers get it once the gate has let it in.
     pub(super) fn visit(&self, role: Role, path: &str) -> Visit {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let (_, query) = path.split_once('?').unwrap_or((path, ""));
         let now = std::time::SystemTime::now();
         Visit {
             caller: Caller {
@@ -127,7 +127,6 @@ impl Pages {
                 role,
                 kind: CallerKind::Session { session: SessionKey([7; 32]), expires_at: now },
             },
-            path: path.to_owned(),
             query: Fields::from_bytes(query.as_bytes()),
             now,
         }

@@ -75,11 +75,11 @@ impl AccessCalls {
         let present = Password::presented(present_password);
         let account = caller.account().ok_or_else(|| AdminError::NoOwnAccount(caller.clone()))?;
         let changed = self.authenticator.change_password(&account, present, new_password, &caller.kind).await;
-        let n_sessions_ended = changed.map_err(|error| match error {
-            SignInError::Refused => {
-                AdminError::field("present_password", format!("it is not the password of {account}"))
+        let n_sessions_ended = changed.map_err(|error| {
+            if matches!(error, SignInError::Refused) {
+                return AdminError::field("present_password", format!("it is not the password of {account}"));
             }
-            other => other.into(),
+            error.into()
         })?;
         Ok(wire::ChangePasswordResponse { n_sessions_ended })
     }
