@@ -152,14 +152,15 @@ impl Throttle {
         }
     }
 
-    /// Looks at everything, which takes less time than the password that is about to be checked.
+    /// Looks at everything, which takes less time than the password that is about to be checked; the oldest go, some at
+    /// once, so that not every attempt has to.
     fn make_room(&mut self, now: Instant) {
         self.entries.retain(|_, failures| failures.remembered(now) > 0);
         if self.entries.len() >= MAX_ENTRIES {
-            let oldest = self.entries.iter().min_by_key(|(_, failures)| failures.last);
-            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                self.entries.remove(&oldest);
-            }
+            let mut times: Vec<Instant> = self.entries.values().map(|failures| failures.last).collect();
+            let (_, youngest_to_go, _) = times.select_nth_unstable(MAX_ENTRIES / 10);
+            let youngest_to_go = *youngest_to_go;
+            self.entries.retain(|_, failures| failures.last > youngest_to_go);
         }
     }
 }

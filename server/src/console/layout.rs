@@ -127,7 +127,8 @@ impl Console {
     }
 }
 
-fn may(visit: &Visit) -> May {
+/// What the visitor may do.
+pub(super) fn may(visit: &Visit) -> May {
     May {
         edit: visit.may(Permission::EditDraft),
         operate: visit.may(Permission::OperateAgents),

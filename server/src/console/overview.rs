@@ -13,7 +13,7 @@ use landmark_proto::wire;
 use self::chart::{Chart, Sample, Span};
 use super::Console;
 use super::format::{Number, sentence};
-use super::layout::{Layout, Section, part as part_of, shown};
+use super::layout::{Layout, May, Section, may, part as part_of, shown};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -39,7 +39,7 @@ struct Body {
     progress: Option<Progress>,
     attention: Vec<Attention>,
     steps: Option<Steps>,
-    may: super::layout::May,
+    may: May,
 }
 
 /// A number at a glance, and the agents behind it.
@@ -84,11 +84,10 @@ async fn show(State(console): State<Console>, visit: Visit) -> Result<Response, 
 }
 
 async fn part(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
-    let may = console.layout(&visit, Section::Overview, "Overview").await?.may;
-    part_of(&body(&console, &visit, may).await?)
+    part_of(&body(&console, &visit, may(&visit)).await?)
 }
 
-async fn body(console: &Console, visit: &Visit, may: super::layout::May) -> Result<Body, Problem> {
+async fn body(console: &Console, visit: &Visit, may: May) -> Result<Body, Problem> {
     let span = Span::read(visit.query.text("span"));
     let overviews = &console.admin().overviews;
     let overview = overviews.get().await?;
@@ -101,8 +100,8 @@ async fn body(console: &Console, visit: &Visit, may: super::layout::May) -> Resu
         tiles: tiles(&counts),
         chart: chart::chart(&samples, span, SystemTime::now()),
         steps: steps(console, &overview.progress, &counts).await?,
-        progress: overview.progress.map(progress),
-        attention: overview.attention.into_iter().map(attention).collect(),
+        progress: overview.progress.as_ref().map(progress),
+        attention: overview.attention.iter().map(attention).collect(),
         may,
     })
 }
@@ -123,7 +122,7 @@ fn tiles(counts: &wire::FleetCounts) -> Vec<Tile> {
     ]
 }
 
-fn progress(progress: wire::AssignmentProgress) -> Progress {
+fn progress(progress: &wire::AssignmentProgress) -> Progress {
     Progress {
         revision: progress.revision,
         n_agents: Number(progress.n_agents),
@@ -135,7 +134,7 @@ fn progress(progress: wire::AssignmentProgress) -> Progress {
     }
 }
 
-fn attention(item: wire::Attention) -> Attention {
+fn attention(item: &wire::Attention) -> Attention {
     let level = match item.level() {
         wire::AttentionLevel::Error => "error",
         wire::AttentionLevel::Warning => "warning",

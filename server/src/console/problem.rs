@@ -36,10 +36,10 @@ pub(super) enum Problem {
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        match error {
-            AdminError::NotPermitted { permission, caller } => Self::NotPermitted { permission, caller },
-            error => Self::Admin(error),
+        if let AdminError::NotPermitted { permission, caller } = error {
+            return Self::NotPermitted { permission, caller };
         }
+        Self::Admin(error)
     }
 }
 
@@ -145,12 +145,13 @@ impl Problem {
     }
 
     fn log(&self) {
-        match self {
-            Self::Template(template_error) => error!(error = %template_error, "page not made"),
-            Self::Admin(AdminError::Store(store_error)) if !store_error.is_temporary() => {
-                error!(error = %Chain(store_error), "store failed");
-            }
-            _ => {}
+        if let Self::Template(template_error) = self {
+            error!(error = %template_error, "page not made");
+        }
+        if let Self::Admin(AdminError::Store(store_error)) = self
+            && !store_error.is_temporary()
+        {
+            error!(error = %Chain(store_error), "store failed");
         }
     }
 }

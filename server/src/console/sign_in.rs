@@ -104,10 +104,9 @@ async fn sign_in(
         }
         Err(SignInError::Store(error)) => Err(error.into()),
         Err(error) => {
-            let status = match &error {
-                SignInError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
-                _ => StatusCode::UNPROCESSABLE_ENTITY,
-            };
+            let is_too_often = matches!(error, SignInError::TooManyFailures { .. });
+            let status =
+                if is_too_often { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY };
             refused(status, &page(must_change, Errors::at("", error.to_string())))
         }
     }

@@ -7,7 +7,7 @@ fn name(text: &str) -> AccountName {
 }
 
 fn place(text: &str) -> Source {
-    Some(text.parse().unwrap())
+    text.parse().ok()
 }
 
 fn seconds(n: u64) -> Duration {
@@ -110,9 +110,10 @@ fn memory_is_bounded_and_what_goes_first_is_the_oldest() {
         let source = Some(IpAddr::from(n.to_be_bytes()));
         throttle.admit(source, Some(&name("mia")), start + Duration::from_millis(n.into())).unwrap();
     }
-    assert_eq!(throttle.entries.len(), MAX_ENTRIES);
-    let last = Key::AllAccounts(IpAddr::from(5_999_u32.to_be_bytes()));
-    assert!(throttle.entries.contains_key(&last));
+    assert!((MAX_ENTRIES / 2..=MAX_ENTRIES).contains(&throttle.entries.len()));
+    let of = |n: u32| Key::AllAccounts(IpAddr::from(n.to_be_bytes()));
+    assert!(throttle.entries.contains_key(&of(5_999)));
+    assert!(!throttle.entries.contains_key(&of(0)));
 }
 
 proptest! {

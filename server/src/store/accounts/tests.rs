@@ -56,13 +56,13 @@ async fn what_is_stored_is_read_back() {
     assert!(!store.has_accounts().await.unwrap());
     let mia = store.insert_account(new("mia", Role::Operator)).await.unwrap();
     assert!(store.has_accounts().await.unwrap());
-    assert_eq!(store.accounts().await.unwrap(), [mia.clone()]);
+    assert_eq!(store.accounts().await.unwrap(), std::slice::from_ref(&mia));
     let (account, password) = store.account_with_password(&name("mia")).await.unwrap().unwrap();
     assert!(account == mia && password == hash("first"));
     let again = store.insert_account(new("mia", Role::Viewer)).await;
     assert!(matches!(again, Err(AccountError::Exists(taken)) if taken == name("mia")));
     let edited = store.edit_account(&name("mia"), Some(Role::Viewer), None).await.unwrap();
-    assert_eq!(store.accounts().await.unwrap(), [edited.clone()]);
+    assert_eq!(store.accounts().await.unwrap(), std::slice::from_ref(&edited));
     assert_eq!(edited.role, Role::Viewer);
 }
 

@@ -249,13 +249,10 @@ fn cannot_read(error: &io::Error) -> Failure {
 
 /// Wrong passwords are no wrong API tokens, which other calls are refused for.
 fn cannot_sign_in(error: CallError) -> Failure {
-    if let CallError::Refused(refusal) = &error {
-        match refusal.reason.as_deref() {
-            Some("SIGN_IN_REFUSED" | "ACCOUNT_DISABLED") => {
-                return Failure::new(Exit::Token, format!("cannot sign in: {}", refusal.message));
-            }
-            Some(_) | None => {}
-        }
+    if let CallError::Refused(refusal) = &error
+        && matches!(refusal.reason.as_deref(), Some("SIGN_IN_REFUSED" | "ACCOUNT_DISABLED"))
+    {
+        return Failure::new(Exit::Token, format!("cannot sign in: {}", refusal.message));
     }
     refused_change("sign in", error, &password_origins())
 }

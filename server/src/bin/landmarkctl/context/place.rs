@@ -111,8 +111,8 @@ mod tests {
         Contexts { current: current.map(str::to_owned), contexts, path: "contexts.toml".into() }
     }
 
-    fn find(wanted: Wanted, pin: Option<SpkiPin>, current: Option<&str>) -> Result<Place, String> {
-        Place::find(&wanted, pin, &contexts(current), || "/var/lib/landmark-server".into())
+    fn find(wanted: &Wanted, pin: Option<SpkiPin>, current: Option<&str>) -> Result<Place, String> {
+        Place::find(wanted, pin, &contexts(current), || "/var/lib/landmark-server".into())
             .map_err(|error| error.to_string())
     }
 
@@ -133,20 +133,20 @@ mod tests {
             ("[2001:db8::1]", "2001-db8--1"),
             ("[::1]:9", "1-9"),
         ] {
-            let place = find(server(address), Some(pin), Some("prod")).unwrap();
+            let place = find(&server(address), Some(pin), Some("prod")).unwrap();
             assert_eq!((place.name.as_str(), place.authority), (name, Authority::Pin(pin)), "{address}");
         }
     }
 
     #[test]
     fn the_current_context_is_used_when_nothing_is_given() {
-        let place = find(Wanted::default(), None, Some("prod")).unwrap();
+        let place = find(&Wanted::default(), None, Some("prod")).unwrap();
         assert_eq!(
             (place.name.as_str(), place.address.to_string().as_str()),
             ("prod", "landmark.example:7445")
         );
         assert_eq!(place.authority, Authority::Pin(SpkiPin::of(b"key")));
-        let local = find(Wanted::default(), None, None).unwrap();
+        let local = find(&Wanted::default(), None, None).unwrap();
         assert_eq!(
             (local.name.as_str(), local.authority),
             ("127.0.0.1", file("/var/lib/landmark-server/authority.pem"))
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_server_that_has_a_context_gets_no_second_one() {
-        let place = find(server("landmark.example"), Some(SpkiPin::of(b"key")), None).unwrap();
+        let place = find(&server("landmark.example"), Some(SpkiPin::of(b"key")), None).unwrap();
         assert_eq!(place.name, "prod");
     }
 
@@ -163,12 +163,12 @@ mod tests {
     fn a_context_that_is_named_is_made_or_changed() {
         let named = |name: &str, wanted: Wanted| Wanted { context: Some(name.to_owned()), ..wanted };
         let pin = SpkiPin::of(b"other");
-        let place = find(named("test", server("10.0.0.7")), Some(pin), Some("prod")).unwrap();
+        let place = find(&named("test", server("10.0.0.7")), Some(pin), Some("prod")).unwrap();
         assert_eq!((place.name.as_str(), place.authority), ("test", Authority::Pin(pin)));
-        let place = find(named("prod", Wanted::default()), None, None).unwrap();
+        let place = find(&named("prod", Wanted::default()), None, None).unwrap();
         assert_eq!(place.address.to_string(), "landmark.example:7445");
         assert_eq!(
-            find(named("test", Wanted::default()), None, None).unwrap_err(),
+            find(&named("test", Wanted::default()), None, None).unwrap_err(),
             "there is no context \"test\", and no server is given to make one"
         );
     }
