@@ -198,6 +198,12 @@
     delete form?.dataset?.first;
   }
 
+  // What was typed is given up, or is sent another way.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("[data-forget]")) return;
+    for (const form of all("form[data-keep]")) forget(form);
+  });
+
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status !== 401) return;
     const place = document.getElementById("connection");

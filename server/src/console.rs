@@ -22,7 +22,12 @@ use crate::access::Authenticator;
 use crate::admin::Administration;
 
 mod assets;
+mod assign;
+mod assignments;
+mod changes;
+mod draft;
 mod fields;
+mod findings;
 mod flash;
 mod form;
 mod format;
@@ -30,8 +35,10 @@ mod gate;
 mod join_tokens;
 mod layout;
 mod live;
+mod location;
 mod mount;
 mod problem;
+mod saving;
 mod visit;
 mod wired;
 
@@ -73,11 +80,13 @@ impl Console {
 
 /// The router of the console; starts the task that tells open pages what changes.
 pub fn router(tasks: &mut Tasks, parts: Parts) -> Router {
+    mounted(open(tasks, parts)).finish()
+}
+
+fn open(tasks: &mut Tasks, parts: Parts) -> Console {
     let Parts { administration, authenticator, stop } = parts;
     let live = live::spawn(tasks, &administration, stop);
-    let console =
-        Console(Arc::new(Shared { administration, authenticator, live, flashes: Flashes::default() }));
-    mounted(console).finish()
+    Console(Arc::new(Shared { administration, authenticator, live, flashes: Flashes::default() }))
 }
 
 /// Every page, with its handler.
@@ -85,8 +94,14 @@ fn mounted(console: Console) -> Mount {
     let mount = Mount::new(console);
     let mount = assets::mount(mount);
     let mount = live::mount(mount);
+    let mount = assign::mount(mount);
+    let mount = assignments::mount(mount);
+    let mount = draft::mount(mount);
+    let mount = location::mount(mount);
     join_tokens::mount(mount)
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
