@@ -23,7 +23,7 @@ pub(super) struct Finding {
 pub(super) fn findings(response: wire::LintDraftResponse) -> Vec<Finding> {
     let finding = |finding: wire::LintFinding| {
         let wire::LintFinding { code, path, message, remedy } = finding;
-        Finding { subject: changes::subject(&path), path, message: changes::capital(&message), remedy, code }
+        Finding { subject: changes::subject(&path), path, message, remedy, code }
     };
     response.findings.into_iter().map(finding).collect()
 }

@@ -114,10 +114,12 @@ async fn page(
     })
 }
 
-/// What is said of a single entry stands beside it; what is said of the firewall has its own page.
+/// What is said of a single entry or of the switch stands beside it; what is said of the firewall has its own page.
 fn is_general(finding: &Finding) -> bool {
     let path = &finding.path;
-    changes::server_of(path).is_none() && !path.starts_with("firewall.") && path != "firewall"
+    changes::server_of(path).is_none()
+        && !path.starts_with("firewall.")
+        && !["firewall", "reference_servers.enabled"].contains(&path.as_str())
 }
 
 fn is_from_firewall(fields: &Fields) -> bool {
@@ -137,25 +139,25 @@ async fn refused(
     versions: impl FnOnce(&wire::Settings) -> Vec<Version>,
     unsaved: impl FnOnce(Errors) -> Unsaved,
 ) -> Result<Response, Problem> {
-    let (status, unsaved) = match error {
-        AdminError::Invalid(violations) => (StatusCode::UNPROCESSABLE_ENTITY, unsaved(violations.into())),
-        AdminError::Conflict(_) => {
-            let present = console.draft().await?;
-            let settings = present.settings.clone().unwrap_or_default();
-            let theirs = if is_from_firewall(fields) { "/location?from=firewall" } else { "/location" };
-            let conflict = Conflict {
-                versions: versions(&settings),
-                ..Conflict::new(visit, fields, &present, theirs.to_owned())
-            };
-            (StatusCode::CONFLICT, Unsaved { conflict: Some(conflict), ..unsaved(Errors::default()) })
-        }
-        error => return Err(error.into()),
+    if let AdminError::Invalid(violations) = error {
+        return unreadable((console, visit, fields), unsaved(violations.into())).await;
+    }
+    if !matches!(error, AdminError::Conflict(_)) {
+        return Err(error.into());
+    }
+    let present = console.draft().await?;
+    let settings = present.settings.clone().unwrap_or_default();
+    let theirs = if is_from_firewall(fields) { "/location?from=firewall" } else { "/location" };
+    let conflict = Conflict {
+        versions: versions(&settings),
+        ..Conflict::new(visit, fields, &present, theirs.to_owned())
     };
+    let unsaved = Unsaved { conflict: Some(conflict), ..unsaved(Errors::default()) };
     let page = page(console, visit, is_from_firewall(fields), unsaved).await?;
-    Ok((status, Html(page.render()?)).into_response())
+    Ok((StatusCode::CONFLICT, Html(page.render()?)).into_response())
 }
 
-/// The page again, for what the form itself cannot read.
+/// The page again, with what is wrong at its fields.
 async fn unreadable(
     (console, visit, fields): (&Console, &Visit, &Fields),
     unsaved: Unsaved,

@@ -115,7 +115,7 @@ async fn page(
         },
         hints: doubts.into_iter().filter(is_of).collect(),
         certificates: certificates(&reached, visit.now),
-        ports: reached.ports.into_iter().filter(|port| port.n_tried > 0).map(port_of).collect(),
+        ports: reached.ports.iter().filter(|port| port.n_tried > 0).map(port_of).collect(),
     }))
 }
 
@@ -126,7 +126,7 @@ fn pin_lines(server: &wire::ReferenceServer) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-fn port_of(port: wire::PortHealth) -> Port {
+fn port_of(port: &wire::PortHealth) -> Port {
     let median = port.median.map(|median| format!("{} ms", wired::duration(Some(median)).as_millis()));
     Port {
         number: port.port,

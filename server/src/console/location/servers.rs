@@ -119,7 +119,9 @@ fn badges<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<&'static str> {
         let badge = match line.kind {
             changes::Kind::Added if is_whole => "new",
             changes::Kind::Moved if is_whole => "moved",
-            _ => "changed",
+            changes::Kind::Added | changes::Kind::Moved | changes::Kind::Removed | changes::Kind::Changed => {
+                "changed"
+            }
         };
         if !badges.contains(&badge) {
             badges.push(badge);

@@ -5,6 +5,9 @@ use super::super::testing::{Pages, add, location, text_of};
 use super::*;
 use crate::access::Role;
 
+/// Where a form goes, what it says, and what both versions look like.
+type Form<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
 async fn hosts(pages: &Pages) -> Vec<String> {
     let settings = pages.console.admin().drafts.get().await.unwrap().settings.unwrap();
     settings.reference_servers.unwrap().servers.into_iter().map(|server| server.host).collect()
@@ -100,7 +103,7 @@ async fn every_button_of_the_list_tells_of_a_conflict() {
     pages.edit("mia", add("10.1.1.5", &[443])).await;
     let seen = pages.etag().await;
     pages.edit("tom", add("10.1.1.9", &[80])).await;
-    let forms: [(&str, &[(&str, &str)], &str); 6] = [
+    let forms: [Form<'_>; 6] = [
         ("/location/servers", &[("host", "10.1.1.9"), ("ports", "22")], "<td>80 (tcp)</td><td>22</td>"),
         ("/location/servers/enable", &[("enabled", "on")], "<td>disabled</td><td>enabled</td>"),
         (
@@ -149,9 +152,8 @@ async fn rows_say_how_they_differ_from_what_agents_hold() {
     pages.edit("mia", Kind::RemoveReferenceServers(remove)).await;
     let (_, page) = pages.get("/location").await;
     let row = |host: &str| {
-        let start = page.find(&format!("<tr id=\"server-{host}\"")).unwrap();
-        let row = &page[start..];
-        row[..row.find("</tr>").unwrap()].to_owned()
+        let (_, row) = page.split_once(&format!("<tr id=\"server-{host}\"")).unwrap();
+        row.split_once("</tr>").unwrap().0.to_owned()
     };
     assert!(row("10.1.1.4").contains(">moved<") && row("10.1.1.2").contains(">changed<"), "{page}");
     assert!(row("10.1.1.5").contains(">new<") && row("10.1.1.5").contains("not assigned yet"));
