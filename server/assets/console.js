@@ -198,10 +198,12 @@
     delete form?.dataset?.first;
   }
 
-  // A link that leaves a form behind on purpose: what was typed there goes.
+  // A link that leaves a form behind on purpose, or a button that sends it another way: what was typed goes. Without a name
+  // of all forms of the page.
   document.addEventListener("click", (event) => {
     const name = event.target.closest?.("[data-forget]")?.dataset.forget;
-    if (name) for (const form of all(`form[data-keep="${CSS.escape(name)}"]`)) forget(form);
+    if (name === undefined) return;
+    for (const form of all("form[data-keep]")) if (!name || form.dataset.keep === name) forget(form);
   });
 
   document.addEventListener("htmx:responseError", (event) => {

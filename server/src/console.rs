@@ -26,7 +26,12 @@ mod accounts;
 mod agents;
 mod api_tokens;
 mod assets;
+mod assign;
+mod assignments;
+mod changes;
+mod draft;
 mod fields;
+mod findings;
 mod firewall;
 mod flash;
 mod form;
@@ -35,9 +40,11 @@ mod gate;
 mod join_tokens;
 mod layout;
 mod live;
+mod location;
 mod mount;
 mod overview;
 mod problem;
+mod saving;
 mod sign_in;
 mod visit;
 mod wired;
@@ -81,11 +88,13 @@ impl Console {
 
 /// The router of the console; starts the task that tells open pages what changes.
 pub fn router(tasks: &mut Tasks, parts: Parts) -> Router {
+    mounted(open(tasks, parts)).finish()
+}
+
+fn open(tasks: &mut Tasks, parts: Parts) -> Console {
     let Parts { administration, authenticator, stop } = parts;
     let live = live::spawn(tasks, &administration, stop);
-    let console =
-        Console(Arc::new(Shared { administration, authenticator, live, flashes: Flashes::default() }));
-    mounted(console).finish()
+    Console(Arc::new(Shared { administration, authenticator, live, flashes: Flashes::default() }))
 }
 
 /// Every page, with its handler.
@@ -95,9 +104,13 @@ fn mounted(console: Console) -> Mount {
     let mount = accounts::mount(mount);
     let mount = agents::mount(mount);
     let mount = assets::mount(mount);
+    let mount = assign::mount(mount);
+    let mount = assignments::mount(mount);
+    let mount = draft::mount(mount);
     let mount = firewall::mount(mount);
     let mount = live::mount(mount);
     let mount = join_tokens::mount(mount);
+    let mount = location::mount(mount);
     let mount = overview::mount(mount);
     sign_in::mount(mount)
 }

@@ -106,6 +106,7 @@ pub(crate) const ROUTES: &[(Verb, &str, Access)] = &[
     (Post, "/location/gateways", Needs(EditDraft)),
     (Post, "/location/gateways/delete", Needs(EditDraft)),
     (Get, "/location/servers/edit", Needs(EditDraft)),
+    (Get, "/location/servers/health", Needs(View)),
     (Post, "/location/servers", Needs(EditDraft)),
     (Post, "/location/servers/enable", Needs(EditDraft)),
     (Post, "/location/servers/edit", Needs(EditDraft)),

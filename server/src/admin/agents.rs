@@ -169,6 +169,29 @@ impl Agents {
         }))
     }
 
+    /// How far an assignment has come, once. Of an older one only what took its place is known.
+    pub(crate) async fn progress(&self, revision: Revision) -> Result<wire::AssignmentProgress, AdminError> {
+        self.store.assignment(revision).await?.ok_or(AdminError::NoAssignment(revision))?;
+        let registry = self.fleet.registry();
+        let n_online = registry.n_online();
+        let untold = |n_pending, superseded_by| Progress {
+            revision,
+            n_applied: 0,
+            n_pending,
+            n_rejected: 0,
+            n_offline: registry.n_agents().saturating_sub(n_pending),
+            rejections: Vec::new(),
+            superseded_by,
+        };
+        let progress = match registry.progress() {
+            Some(present) if present.revision == revision => present,
+            Some(present) if present.revision > revision => untold(0, Some(present.revision)),
+            // Stored a moment ago: the registry has yet to learn of it.
+            Some(_) | None => untold(n_online, None),
+        };
+        Ok(progress_to_wire(&progress))
+    }
+
     pub(crate) fn watch(
         &self,
         request: wire::WatchAgentsRequest,

@@ -3,8 +3,10 @@
 mod reached;
 mod resolver;
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
+use landmark_proto::host::Name;
 use landmark_proto::settings::Settings;
 use landmark_proto::wire;
 use tokio::sync::watch;
@@ -13,7 +15,7 @@ use tracing::info;
 use super::convert::{diff_to_wire, draft_to_wire, edits_from_wire, findings_to_wire};
 use super::error::AdminError;
 use crate::fleet::Fleet;
-use crate::settings::lint::{self, Facts};
+use crate::settings::lint::{self, Facts, Resolution};
 use crate::settings::{self, Change, MaxServers};
 use crate::store::drafts::{Author, Changed, Draft, Etag};
 use crate::store::{Store, StoreError};
@@ -98,9 +100,23 @@ impl Drafts {
     pub(crate) async fn lint(&self) -> Result<wire::LintDraftResponse, AdminError> {
         let settings = self.store.draft().await?.settings;
         let names = self.resolver.resolve(lint::names(&settings.reference_servers)).await;
+        self.findings(&settings, names).await
+    }
+
+    /// What is doubtful in it as far as can be told at once: no resolver is asked.
+    pub(crate) async fn lint_at_once(&self) -> Result<wire::LintDraftResponse, AdminError> {
+        let settings = self.store.draft().await?.settings;
+        self.findings(&settings, HashMap::new()).await
+    }
+
+    async fn findings(
+        &self,
+        settings: &Settings,
+        names: HashMap<Name, Resolution>,
+    ) -> Result<wire::LintDraftResponse, AdminError> {
         let health = reached(&self.fleet.health().await?, SystemTime::now());
         let facts = Facts { names, health };
-        Ok(findings_to_wire(settings::lint(&settings, &facts)))
+        Ok(findings_to_wire(settings::lint(settings, &facts)))
     }
 
     /// What is doubtful in its firewall: no name server has to be asked for that, and so nobody waits.

@@ -31,6 +31,11 @@ impl Fields {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, text)| text.as_str())
     }
 
+    /// Every name with its text, as they came.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// Whether a box is ticked.
     pub(super) fn is_set(&self, name: &str) -> bool {
         matches!(self.text(name), "on" | "true" | "yes" | "1")
@@ -67,6 +72,7 @@ mod tests {
         assert!(fields.is_set("enabled") && !fields.is_set("host") && !fields.is_set("nothing"));
         assert_eq!(fields.words("ports"), ["80", "443", "21"]);
         assert_eq!(fields.text("nothing"), "");
+        assert_eq!(fields.pairs().nth(1), Some(("port", "80")));
     }
 
     #[test]

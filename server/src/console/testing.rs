@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, Request, StatusCode, header, request};
 use axum::response::Response;
 use landmark_daemon::durable;
 use landmark_daemon::tasks::Tasks;
+use landmark_proto::wire;
+use landmark_proto::wire::edit::{AddReferenceServer, Kind};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -119,7 +121,7 @@ impl Pages {
 
     /// A request of someone with this role, as handlers get it once the gate has let it in.
     pub(super) fn visit(&self, role: Role, path: &str) -> Visit {
-        let (_, query) = path.split_once('?').unwrap_or((path, ""));
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let now = std::time::SystemTime::now();
         Visit {
             caller: Caller {
@@ -127,9 +129,29 @@ impl Pages {
                 role,
                 kind: CallerKind::Session { session: SessionKey([7; 32]), expires_at: now },
             },
+            path: path.to_owned(),
             query: Fields::from_bytes(query.as_bytes()),
             now,
         }
+    }
+
+    /// The draft's present etag.
+    pub(super) async fn etag(&self) -> String {
+        self.console.admin().drafts.get().await.unwrap().etag
+    }
+
+    /// Edits the draft as somebody else.
+    pub(super) async fn edit(&self, by: &str, kind: Kind) -> wire::Draft {
+        let edits = vec![wire::Edit { kind: Some(kind) }];
+        let request = wire::EditDraftRequest { etag: String::new(), edits };
+        self.console.admin().drafts.edit(request, Author::from(by.to_owned())).await.unwrap()
+    }
+
+    /// Makes the draft the next assignment; its revision.
+    pub(super) async fn assign(&self, note: &str) -> u64 {
+        let request = wire::AssignRequest { etag: String::new(), note: note.to_owned() };
+        let assigned = self.console.admin().assignments.assign(request, Author::from("mia".to_owned())).await;
+        assigned.unwrap().assignment.unwrap().revision
     }
 }
 
@@ -145,4 +167,23 @@ pub(super) fn hidden<'a>(html: &'a str, name: &str) -> &'a str {
     let start = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
     let (_, rest) = html.split_once(&start).unwrap_or_else(|| panic!("no hidden field {name} in {html}"));
     rest.split_once('"').unwrap().0
+}
+
+pub(super) async fn text_of(response: Response) -> String {
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Where a form leads after it was done.
+pub(super) fn location(headers: &HeaderMap) -> &str {
+    headers[header::LOCATION].to_str().unwrap()
+}
+
+pub(super) fn add(host: &str, ports: &[u32]) -> Kind {
+    Kind::AddReferenceServer(AddReferenceServer {
+        host: host.to_owned(),
+        ports: ports.to_vec(),
+        position: None,
+        tls: None,
+    })
 }

@@ -15,6 +15,8 @@ use crate::store::drafts::Author;
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
     pub(super) caller: Caller,
+    /// Without the query.
+    pub(super) path: String,
     pub(super) query: Fields,
     pub(super) now: SystemTime,
 }
@@ -62,6 +64,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let caller = parts.extensions.get::<Caller>().cloned().ok_or(Problem::SignedOut)?;
         Ok(Self {
             caller,
+            path: parts.uri.path().to_owned(),
             query: Fields::from_bytes(parts.uri.query().unwrap_or_default().as_bytes()),
             now: SystemTime::now(),
         })
