@@ -11,6 +11,7 @@ mod firewall;
 mod first_start;
 mod gateways;
 mod joining;
+mod large_fleet;
 mod lint;
 mod lists_as_files;
 mod pins;

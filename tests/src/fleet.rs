@@ -4,9 +4,11 @@
 //! test.
 
 pub mod agent;
+pub mod crowd;
 pub mod ctl;
 pub mod facts;
 pub mod server;
+pub mod simulated;
 
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +16,7 @@ use std::process::Command;
 use anyhow::Result;
 
 pub use agent::Agent;
+pub use crowd::Crowd;
 pub use ctl::Ctl;
 pub use server::Server;
 

@@ -94,8 +94,12 @@ pub async fn admin(address: SocketAddr, state_folder: &Path) -> Result<(Admin, D
     let token = std::fs::read_to_string(state_folder.join("admin-token")).context("read the API token")?;
     let bearer = Bearer(format!("Bearer {}", token.trim()).parse()?);
     let (link, driver) = connect(address, &state_folder.join("authority.pem"), None).await?;
-    let origin = http::Uri::from_static("https://server.landmark.internal");
-    Ok((AdminClient::with_origin(InterceptedService::new(link, bearer), origin), driver))
+    Ok((AdminClient::with_origin(InterceptedService::new(link, bearer), origin()), driver))
+}
+
+/// What requests over a [`Link`] are addressed to.
+pub fn origin() -> http::Uri {
+    http::Uri::from_static("https://server.landmark.internal")
 }
 
 impl Service<http::Request<Body>> for Link {

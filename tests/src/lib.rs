@@ -3,7 +3,8 @@
 //! ```text
 //! scratch ─► ports, place ─► process ─┬─► reference (nginx, vsftpd, PostgreSQL, a recorder, a silent port)
 //!                                     ├─► fleet (server, agents, landmarkctl)
-//!                                     └─► lab (a company, a home and a café of network namespaces)
+//!                                     ├─► lab (a company, a home and a café of network namespaces)
+//!                                     └─► browser (people at the web console)
 //! wait: until it is as expected     replay: evidence gives its verdict again     skip, tmpfs: what not every machine allows
 //! grpc, peer: without our programs
 //! ```
@@ -21,6 +22,8 @@ pub mod process;
 pub mod fleet;
 pub mod lab;
 pub mod reference;
+
+pub mod browser;
 
 pub mod grpc;
 pub mod peer;

@@ -50,6 +50,11 @@ impl ClientIdentity {
         Ok(Self { certificate, key: PrivateKeyDer::Pkcs8(key.serialize_der().into()) })
     }
 
+    /// Of a certificate (X.509, DER) and its key (PKCS#8, DER).
+    pub fn new(certificate: Vec<u8>, key: Vec<u8>) -> Self {
+        Self { certificate: certificate.into(), key: PrivateKeyDer::Pkcs8(key.into()) }
+    }
+
     /// Read from PEM files, such as those of an agent.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod lab;
 mod packages;
+mod screenshots;
 mod test;
 mod tidy;
 
@@ -31,6 +32,8 @@ enum Command {
     /// Build everything and open the laboratory: an office, a home and a café of network namespaces, and a machine to carry
     /// between them. Needs root.
     Lab(lab::Options),
+    /// Take a picture of every page of the web console, wide and narrow, light and dark, and look for what keeps people out.
+    Screenshots(screenshots::Options),
     /// Measure, in a release build and on an otherwise quiet machine.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab::run(&options),
+        Command::Screenshots(options) => screenshots::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::Test(options) => test::run(&options),
         Command::Codegen { check } => codegen::run(check),

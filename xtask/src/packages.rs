@@ -1,5 +1,5 @@
-//! The system packages that tests and benchmarks need: real reference servers, the tools of the laboratory, and what an
-//! agent is compared with.
+//! The system packages that tests and benchmarks need: real reference servers, the tools of the laboratory, a
+//! browser, and what an agent is compared with.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,6 +29,15 @@ pub(crate) const LABORATORY: [Needed; 3] = [
     Needed { package: "iproute2", programs: &["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"] },
     Needed { package: "nftables", programs: &["/usr/sbin/nft", "/sbin/nft"] },
     Needed { package: "libfaketime", programs: &["/usr/lib/*/faketime/libfaketimeMT.so.1"] },
+];
+
+/// What people at the console have, and what drives it.
+pub(crate) const BROWSER: [Needed; 2] = [
+    Needed { package: "chromium", programs: &["/usr/bin/chromium", "/usr/bin/google-chrome"] },
+    Needed {
+        package: "chromium-driver",
+        programs: &["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"],
+    },
 ];
 
 /// What an agent is compared with.

@@ -29,12 +29,14 @@ enum Level {
     E2e,
     /// The real binaries in network namespaces; needs root.
     Netns,
+    /// People at the web console, in Chromium.
+    Browser,
 }
 
 /// The version that the rules of proto/buf.yaml were written for.
 const BUF: &str = "@bufbuild/buf@1.75.0";
 
-const ALL: [Level; 5] = [Level::Static, Level::Unit, Level::Inproc, Level::E2e, Level::Netns];
+const ALL: [Level; 6] = [Level::Static, Level::Unit, Level::Inproc, Level::E2e, Level::Netns, Level::Browser];
 
 /// Runs them all, or those asked for; stops at the first level that fails.
 ///
@@ -55,6 +57,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 packages::ensure(&packages::REFERENCE_SERVERS)?;
                 packages::ensure(&packages::LABORATORY)?;
                 with_binaries("netns")?;
+            }
+            Level::Browser => {
+                packages::ensure(&packages::BROWSER)?;
+                with_binaries("browser")?;
             }
         }
     }

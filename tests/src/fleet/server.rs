@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use landmark_proto::pin::SpkiPin;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Ctl, program};
@@ -224,6 +227,17 @@ impl Server {
     pub async fn join_string(&self) -> Result<String> {
         let token = self.ctl().ok(&["tokens", "create"]).await?;
         Ok(token["join_string"].as_str().with_context(|| format!("no join string in {token}"))?.to_owned())
+    }
+
+    /// What the key of its authority is recognised by.
+    ///
+    /// # Errors
+    /// It was never started.
+    pub fn authority_pin(&self) -> Result<SpkiPin> {
+        let file = self.state_folder.join("authority.pem");
+        let certificate = CertificateDer::from_pem_file(file).context("read the authority's certificate")?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&certificate)?;
+        Ok(SpkiPin::of(certificate.public_key().raw))
     }
 
     /// Where one of its ports is.

@@ -1,0 +1,4 @@
+//! People at the web console: the real server, a real browser, and what is to be seen in it.
+
+mod harness;
+mod signing_in;
