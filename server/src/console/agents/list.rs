@@ -2,11 +2,12 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use landmark_proto::wire;
 
 use super::query::{CONNECTIONS, ENFORCEMENTS, LOCATIONS, Query, STATES};
 use super::row::{Row, mark_namesakes};
+use crate::admin::AdminError;
 use crate::console::Console;
 use crate::console::format::Number;
 use crate::console::layout::{Layout, Section, part as part_of, shown};
@@ -54,7 +55,13 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit) -> Result
     let query = Query::read(&visit.query);
     let layout = console.layout(&visit, Section::Agents, "Agents").await?;
     let layout = Layout { topics: "fleet".to_owned(), ..layout };
-    let table = table(&console, &visit, &query)?;
+    let table = match table(&console, &visit, &query) {
+        // The page that an old address means is not there any more, or never was.
+        Err(Problem::Admin(AdminError::Invalid(_))) if !query.after.is_empty() => {
+            return Ok(Redirect::to(&format!("/agents{}", query.first().address())).into_response());
+        }
+        table => table?,
+    };
     shown(&Page { layout, query, table })
 }
 
