@@ -3,11 +3,11 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
-use super::{Console, gate, problem};
+use super::problem::Problem;
+use super::{Console, gate};
 use crate::access::{Access, ROUTES, Verb};
 
 /// The router while it is made.
@@ -59,7 +59,7 @@ impl Mount {
         self.router
             .fallback_service(
                 Router::new()
-                    .fallback(async || problem::plain(StatusCode::NOT_FOUND, "There is no such page."))
+                    .fallback(async || Problem::NotFound)
                     .layer(from_fn_with_state(nobody, gate::admit)),
             )
             .with_state(self.console)

@@ -210,16 +210,20 @@ fn numbers(top: u64) -> Vec<(String, Number)> {
         .collect()
 }
 
-/// The next number that has four even parts.
+/// The next number of which a quarter is round.
 fn round_up(n: u64) -> u64 {
-    let mut step = 1_u64;
+    let quarter = n.div_ceil(4).max(1);
+    if quarter <= 10 {
+        return quarter * 4;
+    }
+    let mut unit = 1_u64;
     loop {
-        for factor in [4, 8, 12, 20] {
-            if n <= step.saturating_mul(factor) {
-                return step.saturating_mul(factor);
+        for factor in [12, 15, 20, 25, 30, 40, 50, 60, 80, 100] {
+            if quarter <= unit.saturating_mul(factor) {
+                return unit.saturating_mul(factor).saturating_mul(4);
             }
         }
-        step = step.saturating_mul(10);
+        unit = unit.saturating_mul(10);
     }
 }
 
@@ -286,7 +290,8 @@ mod tests {
 
     #[test]
     fn the_axis_of_numbers_has_even_parts() {
-        assert_eq!([0, 1, 5, 9, 13, 21, 100, 401].map(round_up), [4, 4, 8, 12, 20, 40, 120, 800]);
+        assert_eq!([0, 1, 5, 9, 42, 100, 425, 99_999].map(round_up), [4, 4, 8, 12, 48, 100, 480, 100_000]);
+        assert!((0..5_000).all(|n| round_up(n) >= n && round_up(n).is_multiple_of(4)));
         let told: Vec<u64> = numbers(12).into_iter().map(|(_, Number(n))| n).collect();
         assert_eq!(told, [0, 3, 6, 9, 12]);
     }
