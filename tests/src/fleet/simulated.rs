@@ -60,8 +60,43 @@ pub async fn fill(server: &Server, n: u32) -> Result<()> {
             .await
             .with_context(|| format!("insert agent {number}"))?;
     }
+    insert_week(&mut all, n, now).await.context("insert the last week")?;
     all.commit().await?;
     database.close().await.context("close the database")
+}
+
+/// Where the fleet was in the last seven days: most are inside by day, a good part outside in the evening, and fewer are on at
+/// night and at weekends. A night in the middle, the server did not run.
+async fn insert_week(database: &mut SqliteConnection, n: u32, now: i64) -> Result<()> {
+    const STEP: i64 = 20 * 60;
+    const N_STEPS: i64 = 7 * DAY / STEP;
+    for step in 0..N_STEPS {
+        let at = now - (N_STEPS - step) * STEP * MICROSECONDS;
+        let hour = at / MICROSECONDS / 3_600 % 24;
+        let is_workday = at / MICROSECONDS / DAY % 7 != 2 && at / MICROSECONDS / DAY % 7 != 3;
+        let is_off = (200..218).contains(&step);
+        if is_off && step > 200 {
+            continue;
+        }
+        let outside = match hour {
+            8..17 if is_workday => 14,
+            17..23 => 46,
+            _ => 24,
+        } + i64::from(step % 5);
+        let external = i64::from(n) * outside / 100;
+        let unknown = i64::from(n) / 100;
+        let online = i64::from(n) * (if (8..17).contains(&hour) { 88 } else { 41 }) / 100;
+        sqlx::query("INSERT INTO fleet_sample VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(at)
+            .bind(i64::from(n) - external - unknown)
+            .bind(external)
+            .bind(unknown)
+            .bind(online)
+            .bind(is_off)
+            .execute(&mut *database)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The host name of an agent.
