@@ -9,10 +9,11 @@
 mod pages;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use landmark_tests::browser::axe::axe;
 use landmark_tests::browser::person::{first_sign_in, signed_in};
 use landmark_tests::browser::{DESKTOP, Driver, PHONE, Person, Scheme, Tab};
@@ -99,6 +100,7 @@ impl Studio<'_> {
         let visited = async {
             tab.size(DESKTOP).await?;
             tab.open(&page.path.replace("AGENT", self.agent_id)).await?;
+            ensure!(tab.count("main").await? == 1, "it is no page: {}", tab.text().await?);
             for step in page.steps {
                 match step {
                     Step::Fill(label, text) => tab.fill(label, text).await?,
@@ -121,24 +123,32 @@ impl Studio<'_> {
 
     /// As it stands, in all sizes and colours.
     async fn look(&mut self, tab: &Tab, name: &str) -> Result<()> {
-        let mut findings: Vec<String> = Vec::new();
+        // What is wrong, and in which views.
+        let mut findings: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (width, size) in [("1280", DESKTOP), ("390", PHONE)] {
             tab.size(size).await?;
             for scheme in [Scheme::Light, Scheme::Dark] {
                 tab.color_scheme(scheme).await?;
                 let view = format!("{width}-{}", scheme.name());
                 tab.save_picture(&self.folder.join(format!("{name}-{view}.png"))).await?;
-                findings.extend(axe(tab).await?.iter().map(|violation| format!("{view}: {violation}")));
+                for violation in axe(tab).await? {
+                    findings.entry(violation.to_string()).or_default().push(view.clone());
+                }
             }
             if tab.scrolls_sideways().await? {
-                findings.push(format!("{width}: the page is wider than its window"));
+                findings.entry("the page is wider than its window".into()).or_default().push(width.into());
             }
         }
         // A page that says it is not there is in the log, and may be what was asked for.
         let wrong = tab.log().await?.into_iter();
         let wrong = wrong.filter(|entry| entry.level == "SEVERE" && entry.source != "network");
-        findings.extend(wrong.map(|entry| entry.to_string()));
-        println!("{name}: {}", if findings.is_empty() { "good".into() } else { findings.join("\n  ") });
+        for entry in wrong {
+            findings.entry(entry.to_string()).or_default().push("log".into());
+        }
+        println!("{name}: {}", if findings.is_empty() { "good" } else { "NOT GOOD" });
+        for (finding, views) in &findings {
+            println!("  {finding}\n    in {}", views.join(", "));
+        }
         self.n_findings += findings.len();
         Ok(())
     }

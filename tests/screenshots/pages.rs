@@ -68,7 +68,7 @@ pub(crate) const INSIDE: &[Page] = &[
             See("same"),
         ],
     },
-    page("not-found", "/nowhere"),
+    page("not-found", "/assignments/999"),
 ];
 
 const fn page(name: &'static str, path: &'static str) -> Page {

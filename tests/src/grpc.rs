@@ -60,6 +60,8 @@ pub async fn connect(
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     let socket = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+    // As agents and browsers do: else a request that follows a window update waits for the acknowledgement of that.
+    socket.set_nodelay(true)?;
     let name = ServerName::try_from(SERVER_NAME)?;
     let secured = TlsConnector::from(Arc::new(config)).connect(name, socket).await.context("agree on TLS")?;
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(secured)).await;

@@ -33,17 +33,12 @@ impl Client {
 
     /// The whole answer.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Bytes> {
-        let answer = timeout(LIMIT, async {
-            let response = self.ask(path, false).await?;
-            Ok::<_, anyhow::Error>(response.into_body().collect().await?.to_bytes())
-        });
-        answer.await.with_context(|| format!("GET {path} takes too long"))?
+        self.whole(path, false).await
     }
 
     /// What a script of a page asks for: a part of it.
     pub(crate) async fn get_part(&mut self, path: &str) -> Result<Bytes> {
-        let response = timeout(LIMIT, self.ask(path, true)).await.context("it takes too long")??;
-        Ok(response.into_body().collect().await?.to_bytes())
+        self.whole(path, true).await
     }
 
     /// Follows what changes, such as `fleet`.
@@ -53,6 +48,14 @@ impl Client {
         let first = events.next().await?;
         ensure!(first == "hello", "the stream begins with {first:?}");
         Ok(events)
+    }
+
+    async fn whole(&mut self, path: &str, part: bool) -> Result<Bytes> {
+        let answer = timeout(LIMIT, async {
+            let response = self.ask(path, part).await?;
+            anyhow::Ok(response.into_body().collect().await?.to_bytes())
+        });
+        answer.await.with_context(|| format!("GET {path} takes too long"))?
     }
 
     async fn ask(&mut self, path: &str, part: bool) -> Result<Response<Incoming>> {
@@ -77,8 +80,13 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// The name of the next event; comments, which keep the connection open, are passed over.
+    /// The name of the next event.
     pub(crate) async fn next(&mut self) -> Result<String> {
+        timeout(LIMIT, self.read()).await.context("no event comes")?
+    }
+
+    /// As [`Events::next`], however long it takes; comments, which keep the connection open, are passed over.
+    pub(crate) async fn read(&mut self) -> Result<String> {
         loop {
             while let Some((event, rest)) = self.rest.split_once("\n\n") {
                 let name = event.lines().find_map(|line| line.strip_prefix("event:"));
@@ -88,8 +96,7 @@ impl Events {
                     return Ok(name);
                 }
             }
-            let frame = timeout(LIMIT, self.body.frame()).await.context("no event comes")?;
-            let Some(frame) = frame else { bail!("the stream of events has ended") };
+            let Some(frame) = self.body.frame().await else { bail!("the stream of events has ended") };
             if let Ok(data) = frame?.into_data() {
                 self.rest.push_str(std::str::from_utf8(&data)?);
             }

@@ -11,6 +11,10 @@
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
 
 mod client;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "shared with the firewall's benchmark, which needs more of it")
+)]
 #[path = "../enforce/figures.rs"]
 mod figures;
 mod live;
@@ -23,7 +27,7 @@ mod table;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow};
 use landmark_tests::scratch::Scratch;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -68,8 +72,8 @@ async fn bench(options: Options) -> Result<bool> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
     let ended = tokio::select! {
         biased;
-        ended = tokio::signal::ctrl_c() => ended.map_err(anyhow::Error::from).and_then(|()| bail!("interrupted")),
-        _ = terminate.recv() => bail!("ended"),
+        ended = tokio::signal::ctrl_c() => ended.map_err(Error::from).and(Err(anyhow!("interrupted"))),
+        _ = terminate.recv() => Err(anyhow!("ended")),
         ended = measure(options, &scratch) => ended,
     };
     if ended.is_err() {
@@ -101,7 +105,7 @@ async fn measure(Options { quick, only }: Options, scratch: &Scratch) -> Result<
     println!("{}; {:.0} s in all", machine()?, began.elapsed().as_secs_f64());
     let missed: Vec<&str> = all.iter().filter(|row| !row.is_good()).map(|row| row.name.as_str()).collect();
     match missed.is_empty() {
-        true => println!("every goal is met"),
+        true => println!("no goal is missed"),
         false => println!("missed: {}", missed.join("; ")),
     }
     Ok(missed.is_empty())

@@ -45,6 +45,8 @@ pub struct Member {
     number: u32,
     identity: Arc<ClientIdentity>,
     refuses: Arc<AtomicBool>,
+    /// Over all its sessions, as an outbox on disk has it.
+    n_reports: u64,
     session: Option<Session>,
 }
 
@@ -61,7 +63,6 @@ pub struct Received {
 struct Session {
     outbound: mpsc::Sender<wire::AgentMessage>,
     received_rx: watch::Receiver<Option<Received>>,
-    n_reports: u64,
     _tasks: JoinSet<()>,
     _driver: grpc::Driver,
 }
@@ -141,6 +142,7 @@ impl Member {
             number,
             identity: Arc::new(identity),
             refuses: Arc::default(),
+            n_reports: 0,
             session: None,
         })
     }
@@ -154,7 +156,7 @@ impl Member {
         let address = server.at(&server.listeners().agents);
         let (link, driver) = grpc::connect(address, &authority, Some(&self.identity)).await?;
         let (outbound, outbound_rx) = mpsc::channel(QUEUE);
-        let kind = Some(Say::Hello(hello(self.number)));
+        let kind = Some(Say::Hello(hello(self.number, self.n_reports + 1)));
         outbound.send(wire::AgentMessage { kind }).await?;
         let mut client = FleetClient::with_origin(link, grpc::origin());
         let mut inbound = client.session(ReceiverStream::new(outbound_rx)).await?.into_inner();
@@ -175,7 +177,7 @@ impl Member {
                 }
             }
         });
-        self.session = Some(Session { outbound, received_rx, n_reports: 0, _tasks: tasks, _driver: driver });
+        self.session = Some(Session { outbound, received_rx, _tasks: tasks, _driver: driver });
         self.report(wire::Location::Internal).await
     }
 
@@ -195,11 +197,11 @@ impl Member {
     /// It is not connected.
     pub async fn report(&mut self, location: wire::Location) -> Result<()> {
         let session = self.session.as_mut().context("it is not connected")?;
-        session.n_reports += 1;
-        let report = report(self.number, location, session.n_reports);
+        self.n_reports += 1;
+        let report = report(self.number, location, self.n_reports);
         let reports = wire::LocationReports {
             outbox_id: outbox(self.number),
-            first_sequence: session.n_reports,
+            first_sequence: self.n_reports,
             reports: vec![report],
         };
         let kind = Some(Say::LocationReports(reports));
@@ -230,12 +232,17 @@ fn answer(push: wire::Assignment, refuses: bool) -> wire::AgentMessage {
     wire::AgentMessage { kind: Some(Say::AssignmentResult(result)) }
 }
 
-fn hello(number: u32) -> wire::Hello {
+fn hello(number: u32, next_sequence: u64) -> wire::Hello {
     wire::Hello {
         protocol_version: 1,
         boot_id: uuid(2, number),
         facts: Some(facts(number)),
-        outbox: Some(wire::OutboxRange { outbox_id: outbox(number), first_sequence: 1, next_sequence: 1 }),
+        outbox: Some(wire::OutboxRange {
+            outbox_id: outbox(number),
+            // What was sent counts as received.
+            first_sequence: next_sequence,
+            next_sequence,
+        }),
         ..wire::Hello::default()
     }
 }
@@ -256,7 +263,9 @@ fn report(number: u32, location: wire::Location, evaluation: u64) -> wire::Locat
     use wire::basis::{Kind, ManagementServer, NoneReachable};
     let basis = match location {
         wire::Location::Internal => Kind::ManagementServer(ManagementServer {}),
-        _ => Kind::NoneReachable(NoneReachable { attempts: 2 }),
+        wire::Location::External | wire::Location::Unknown | wire::Location::Unspecified => {
+            Kind::NoneReachable(NoneReachable { attempts: 2 })
+        }
     };
     wire::LocationReport {
         at: Some(std::time::SystemTime::now().into()),
