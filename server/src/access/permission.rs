@@ -70,7 +70,7 @@ impl fmt::Display for Permission {
     }
 }
 
-/// What someone is, in falling order of what they may.
+/// What someone is, in rising order of what they may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// Looks.

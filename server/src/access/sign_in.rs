@@ -21,8 +21,6 @@ use crate::store::api_tokens::ApiTokenError;
 
 /// Anyone can be refused as often as they like; the log tells it this often.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
-/// When too many passwords are in front.
-const BUSY_DELAY: Duration = Duration::from_secs(1);
 
 /// Whoever has shown the password of an account.
 #[derive(Clone, Debug)]
@@ -45,6 +43,9 @@ pub(crate) enum SignInError {
         /// After how long.
         retry_after: Duration,
     },
+    /// Too many passwords are in front.
+    #[error("the server is checking too many passwords at the moment; try again in a second")]
+    Busy,
     /// The password is right.
     #[error("the account {0} is disabled; an administrator can enable it")]
     Disabled(AccountName),
@@ -65,7 +66,7 @@ pub(crate) enum SignInError {
 impl From<PasswordError> for SignInError {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy => Self::TooManyFailures { retry_after: BUSY_DELAY },
+            PasswordError::Busy => Self::Busy,
             PasswordError::Failed => Self::Failed,
         }
     }

@@ -29,6 +29,7 @@ use crate::assignments::AssignmentsHandle;
 use crate::fleet::{
     Agent, AgentEvent, AgentView, AgentWatch, Asked, Fleet, Progress, ProgressWatch, Refused,
 };
+use crate::store::drafts::Author;
 use crate::store::{Store, StoredEvidence};
 
 /// Records of an agent's history that are shown.
@@ -137,6 +138,7 @@ impl Agents {
     pub(crate) async fn remove(
         &self,
         request: wire::RemoveAgentRequest,
+        by: &Author,
     ) -> Result<wire::RemoveAgentResponse, AdminError> {
         let wire::RemoveAgentRequest { agent } = request;
         let view = self.find(&agent)?;
@@ -144,7 +146,7 @@ impl Agents {
         if !self.fleet.remove(agent_id).await? {
             return Err(AdminError::NoAgent(agent));
         }
-        info!(%agent_id, host_name = view.agent.facts.host_name, "agent removed");
+        info!(%by, %agent_id, host_name = view.agent.facts.host_name, "agent removed");
         Ok(wire::RemoveAgentResponse {
             agent_id: agent_id.to_string(),
             host_name: view.agent.facts.host_name.clone(),

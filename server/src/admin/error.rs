@@ -144,6 +144,7 @@ impl From<SignInError> for AdminError {
             SignInError::Store(error) => Self::Store(error),
             SignInError::Refused
             | SignInError::TooManyFailures { .. }
+            | SignInError::Busy
             | SignInError::Disabled(_)
             | SignInError::MustChange(_)
             | SignInError::Failed => Self::SignIn(error),

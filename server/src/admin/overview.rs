@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::agents::progress_to_wire;
 use super::drafts::unassigned;
 use super::error::AdminError;
+use super::reference_servers::health_to_wire;
 use crate::fleet::attention::{Attention, Facts, Level, attention};
 use crate::fleet::{Counts, Fleet, Health, Moment, Named, Sample, Standing, Survey};
 use crate::store::{Store, StoreError};
@@ -74,6 +75,12 @@ impl Overviews {
             n_draft_changes: count(changes.len()),
             attention: attention(&facts).into_iter().map(attention_to_wire).collect(),
         })
+    }
+
+    /// The reference servers as the fleet sees them, as fresh as a page needs it.
+    pub(crate) async fn health(&self) -> Result<wire::ReferenceServerHealth, AdminError> {
+        let Looked { health, .. } = self.look().await?;
+        Ok(health_to_wire(&health, self.fleet.registry().n_agents()))
     }
 
     pub(crate) async fn samples(

@@ -50,7 +50,7 @@ impl ReferenceServers {
     }
 }
 
-fn health_to_wire(health: &Health, n_enrolled: usize) -> wire::ReferenceServerHealth {
+pub(super) fn health_to_wire(health: &Health, n_enrolled: usize) -> wire::ReferenceServerHealth {
     let Health { held, n_agents, servers, n_agents_external, oldest_sweep_at, newest_sweep_at } = health;
     wire::ReferenceServerHealth {
         revision: held.map_or(0, |held| held.revision.get()),

@@ -157,7 +157,8 @@ impl admin_server::Admin for Service {
         &self,
         request: Request<wire::RemoveAgentRequest>,
     ) -> Result<Response<wire::RemoveAgentResponse>, Status> {
-        answer(self.0.agents.remove(request.into_inner()).await)
+        let by = author(&request)?;
+        answer(self.0.agents.remove(request.into_inner(), &by).await)
     }
 
     async fn create_join_token(
@@ -221,7 +222,8 @@ impl admin_server::Admin for Service {
         &self,
         request: Request<wire::RevokeJoinTokenRequest>,
     ) -> Result<Response<wire::JoinToken>, Status> {
-        answer(self.0.tokens.revoke(request.into_inner()).await)
+        let by = author(&request)?;
+        answer(self.0.tokens.revoke(request.into_inner(), &by).await)
     }
 
     async fn get_overview(

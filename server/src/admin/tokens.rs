@@ -61,13 +61,14 @@ impl Tokens {
     pub(crate) async fn revoke(
         &self,
         request: wire::RevokeJoinTokenRequest,
+        by: &Author,
     ) -> Result<wire::JoinToken, AdminError> {
         let wire::RevokeJoinTokenRequest { token_id } = request;
         let id = TokenId::from_str(token_id.trim()).map_err(|error| AdminError::field("token_id", error))?;
         let token = tokens::revoke(&self.store, id, SystemTime::now())
             .await?
             .ok_or_else(|| AdminError::NoToken(id.to_string()))?;
-        info!(token_id = %id, "join token revoked");
+        info!(%by, token_id = %id, "join token revoked");
         Ok(token_to_wire(token))
     }
 }

@@ -11,7 +11,7 @@ use super::api_tokens::{TokenRow, Typed};
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::{Moment, counted};
-use super::layout::{Layout, Section, shown};
+use super::layout::{Layout, Section, at, shown};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -95,10 +95,7 @@ async fn change_password(
             Ok(console.done(&visit, "/account", format!("Your password was changed; {ended} ended.")))
         }
         Err(AdminError::Invalid(violations)) => refused(&console, &visit, violations.into()).await,
-        Err(AdminError::SignIn(SignInError::Refused)) => {
-            refused(&console, &visit, Errors::at("present_password", "is wrong")).await
-        }
-        Err(AdminError::SignIn(error @ SignInError::TooManyFailures { .. })) => {
+        Err(AdminError::SignIn(error @ (SignInError::TooManyFailures { .. } | SignInError::Busy))) => {
             refused(&console, &visit, Errors::at("present_password", error.to_string())).await
         }
         Err(error) => Err(error.into()),
@@ -126,7 +123,8 @@ async fn create_token(
     let token_errors = match typed.request() {
         Ok(request) => match console.admin().access.create_token(request, &visit.caller).await {
             Ok(made) => {
-                return shown(&Page { secret: Some(made.secret), ..page(&console, &visit).await? });
+                let page = Page { secret: Some(made.secret), ..page(&console, &visit).await? };
+                return Ok(at("/account", shown(&page)?));
             }
             Err(AdminError::Invalid(violations)) => violations.into(),
             Err(error) => return Err(error.into()),

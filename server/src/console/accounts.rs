@@ -11,7 +11,7 @@ use super::api_tokens::{TokenRow, role_name, role_of};
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::Moment;
-use super::layout::{Layout, Section, shown};
+use super::layout::{Layout, Section, at, shown};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -109,7 +109,8 @@ async fn create(State(console): State<Console>, visit: Visit, fields: Fields) ->
     let errors = match console.admin().access.create_account(request, &visit.caller).await {
         Ok(made) => {
             let one_time = Some((name, made.one_time_password));
-            return shown(&Page { one_time, ..page(&console, &visit).await? });
+            let page = Page { one_time, ..page(&console, &visit).await? };
+            return Ok(at("/accounts", shown(&page)?));
         }
         Err(AdminError::Invalid(violations)) => violations.into(),
         Err(error @ AdminError::AccountExists(_)) => Errors::at("name", error.to_string()),
@@ -123,6 +124,10 @@ async fn create(State(console): State<Console>, visit: Visit, fields: Fields) ->
 async fn edit(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {
     let name = fields.text("name").to_owned();
     let role = fields.text("role");
+    if let Some(present) = changed_meanwhile(&console, &name, &fields).await? {
+        let text = format!("Nothing was changed: somebody else has changed {name} meanwhile. {present}");
+        return Ok(console.not_done(&visit, "/accounts", text));
+    }
     let disabled = match fields.text("disabled") {
         "yes" => Some(true),
         "no" => Some(false),
@@ -137,13 +142,29 @@ async fn edit(State(console): State<Console>, visit: Visit, fields: Fields) -> R
         Ok(account) => {
             let state = if account.disabled { ", disabled" } else { "" };
             let text = format!("{} is now: {}{state}.", account.name, role_name(account.role()));
-            Ok(console.done(&visit, "/accounts", text))
+            // Whoever gave up their own right to this page does not come back to it.
+            let is_own = visit.caller.account().is_some_and(|own| own.as_str() == account.name);
+            Ok(console.done(&visit, if is_own { "/account" } else { "/accounts" }, text))
         }
         Err(error @ AdminError::LastAdministrator(_)) => {
             Ok(console.not_done(&visit, "/accounts", format!("Nothing was changed: {error}.")))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// How the account is, if it is not as it was on the page of whoever edits it.
+async fn changed_meanwhile(
+    console: &Console,
+    name: &str,
+    fields: &Fields,
+) -> Result<Option<String>, Problem> {
+    let accounts = console.admin().access.list_accounts().await?.accounts;
+    let Some(account) = accounts.into_iter().find(|account| account.name == name) else { return Ok(None) };
+    let (role, state) = (role_name(account.role()), if account.disabled { "disabled" } else { "enabled" });
+    let is_as_it_was = (fields.text("was_role").is_empty() || fields.text("was_role") == role)
+        && (fields.text("was").is_empty() || fields.text("was") == state);
+    Ok((!is_as_it_was).then(|| format!("The account is {state}, and its role is {role}.")))
 }
 
 async fn reset_password(
@@ -154,8 +175,8 @@ async fn reset_password(
     let name = fields.text("name").to_owned();
     let request = wire::ResetPasswordRequest { name: name.clone() };
     let reset = console.admin().access.reset_password(request, &visit.caller).await?;
-    let one_time = Some((name, reset.one_time_password));
-    shown(&Page { one_time, ..page(&console, &visit).await? })
+    let page = Page { one_time: Some((name, reset.one_time_password)), ..page(&console, &visit).await? };
+    Ok(at("/accounts", shown(&page)?))
 }
 
 async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {

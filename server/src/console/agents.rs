@@ -46,7 +46,8 @@ async fn remove(
     Path(agent): Path<String>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    let removed = console.admin().agents.remove(wire::RemoveAgentRequest { agent }).await?;
+    let removed =
+        console.admin().agents.remove(wire::RemoveAgentRequest { agent }, &visit.caller.author).await?;
     let text = format!("{} was removed. Its certificate is refused from now on.", removed.host_name);
     Ok(console.done(&visit, "/agents", text))
 }

@@ -12,7 +12,7 @@ use super::Console;
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::{Moment, Number, counted};
-use super::layout::{Layout, Section, shown};
+use super::layout::{Layout, Section, at, shown};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -132,7 +132,7 @@ async fn create(State(console): State<Console>, visit: Visit, fields: Fields) ->
         Ok(wire::CreateJoinTokenResponse { join_string, .. }) => {
             let page = page(&console, &visit).await?;
             let command = Some(format!("landmark-agent enroll {join_string}"));
-            shown(&Page { command, ..page })
+            Ok(at("/join-tokens", shown(&Page { command, ..page })?))
         }
         Err(AdminError::Invalid(violations)) => refused(&console, &visit, typed, violations.into()).await,
         Err(error) => Err(error.into()),
@@ -173,7 +173,7 @@ async fn refused(
 
 async fn revoke(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {
     let request = wire::RevokeJoinTokenRequest { token_id: fields.text("token").to_owned() };
-    let token = console.admin().tokens.revoke(request).await?;
+    let token = console.admin().tokens.revoke(request, &visit.caller.author).await?;
     let used = counted(token.n_uses.into(), "machine", "machines");
     Ok(console.done(
         &visit,

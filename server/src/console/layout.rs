@@ -1,7 +1,7 @@
 //! What every page has around it: where one is, who one is, and how the draft stands.
 
 use askama::Template;
-use axum::http::header;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::Console;
@@ -142,6 +142,12 @@ pub(super) fn may(visit: &Visit) -> May {
 /// A page, or a part of one.
 pub(super) fn shown(template: &impl Template) -> Result<Response, Problem> {
     Ok(Html(template.render()?).into_response())
+}
+
+/// The answer to a form that is a page of its own: its address is this one, where it can be reloaded.
+pub(super) fn at(address: &'static str, mut response: Response) -> Response {
+    response.headers_mut().insert(HeaderName::from_static("hx-push-url"), HeaderValue::from_static(address));
+    response
 }
 
 /// A part of a page that a script asks for again and again: `Vary` keeps it apart from the page of the same address.

@@ -85,7 +85,7 @@ async fn page(
     let draft = console.draft().await?;
     let changes = changes::lines(admin.drafts.diff().await?.changes);
     let doubts = findings(admin.drafts.lint_at_once().await?);
-    let health = admin.reference_servers.health().await?;
+    let health = admin.overviews.health().await?;
     let wire::Settings { reference_servers, location, gateways, firewall: _ } =
         draft.settings.unwrap_or_default();
     let Unsaved { server, rules, gateway, list_errors, gateway_errors, conflict } = unsaved;

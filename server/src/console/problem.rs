@@ -92,7 +92,7 @@ impl Problem {
             Self::NotPermitted { permission, caller } => page(
                 "You may not do that",
                 format!(
-                    "{} has the role {}, and to {} takes the role {}. Nothing was changed.",
+                    "{} has the role {}, and to {} takes the role {}.",
                     caller.author,
                     caller.role,
                     permission.deed(),

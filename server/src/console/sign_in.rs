@@ -104,7 +104,7 @@ async fn sign_in(
         }
         Err(SignInError::Store(error)) => Err(error.into()),
         Err(error) => {
-            let is_too_often = matches!(error, SignInError::TooManyFailures { .. });
+            let is_too_often = matches!(error, SignInError::TooManyFailures { .. } | SignInError::Busy);
             let status =
                 if is_too_often { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY };
             refused(status, &page(must_change, Errors::at("", error.to_string())))

@@ -78,7 +78,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
             code: "and_more",
             level: Level::Note,
             message: format!("and {n_more} more, none of them worse than these"),
-            remedy: remedy("mend what is told first", "servers health", "Reference servers"),
+            remedy: remedy("mend what is told first", "servers health", "Computer location"),
             subject: String::new(),
         });
     }
@@ -157,7 +157,7 @@ fn of_settings(facts: &Facts<'_>) -> Vec<Attention> {
             "nothing_assigned",
             Level::Note,
             "nothing was assigned yet: no agent knows where it is".to_owned(),
-            remedy("edit the draft, then assign it", "assign", "Assignments"),
+            remedy("edit the draft, then assign it", "assign", "Draft"),
         ),
         Some(settings) if has_agents && settings.location.criterion == Criterion::ConnectionStatus => {
             let list = &settings.reference_servers;
@@ -191,7 +191,7 @@ fn of_settings(facts: &Facts<'_>) -> Vec<Attention> {
             "draft_waiting",
             Level::Note,
             format!("{} {what} in the draft, the last one for {}", facts.n_draft_changes, in_days(days)),
-            remedy("assign the draft, or discard it", "draft diff", "Assignments"),
+            remedy("assign the draft, or discard it", "draft diff", "Draft"),
         );
     }
     found
@@ -202,7 +202,7 @@ fn of_server(server: &ServerHealth, n_agents: usize) -> Vec<Attention> {
     let ServerHealth { host, n_reached, n_depend, ports, .. } = server;
     let mut found = Vec::new();
     let mut tell = |code, level, message, what| {
-        let remedy = remedy(what, "servers health", "Reference servers");
+        let remedy = remedy(what, "servers health", "Computer location");
         found.push(Attention { code, level, message, remedy, subject: host.to_string() });
     };
     let is_tried = ports.iter().any(|port| port.n_tried > 0);
@@ -263,7 +263,7 @@ fn of_certificates(facts: &Facts<'_>) -> Vec<Attention> {
             code,
             level: Level::Warning,
             message,
-            remedy: remedy("pin the next key beside the old one, and assign", &command, "Reference servers"),
+            remedy: remedy("pin the next key beside the old one, and assign", &command, "Computer location"),
             subject: it.host.to_string(),
         }
     });

@@ -96,6 +96,7 @@ impl From<AdminError> for Status {
 fn sign_in_status(error: &SignInError, message: &str) -> Status {
     match error {
         SignInError::Refused => status(Code::Unauthenticated, message, "SIGN_IN_REFUSED", vec![]),
+        SignInError::Busy => status(Code::ResourceExhausted, message, "BUSY", vec![retry_info()]),
         SignInError::TooManyFailures { retry_after } => {
             let detail = retry_after_info(*retry_after);
             status(Code::ResourceExhausted, message, "TOO_MANY_FAILURES", vec![detail])

@@ -90,7 +90,7 @@ struct Part {
 }
 
 async fn show(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
-    let health = console.admin().reference_servers.health().await?;
+    let health = console.admin().overviews.health().await?;
     part(&Part {
         reached: health.servers.iter().map(|server| Reach::new(server, &health)).collect(),
         health: Basis::new(&health, visit.now),
