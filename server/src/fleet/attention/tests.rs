@@ -260,16 +260,16 @@ fn what_is_told_is_told_in_words_that_lead_on() {
     let told = fleet.told().into_iter().map(|item| format!("{}\n  {}\n", item.message, item.remedy));
     insta::assert_snapshot!(told.collect::<String>(), @r"
     no agent reached 10.0.0.1 in a way that counts (9 agents tried)
-      see how they failed; repair the server, or take it off the list (landmarkctl servers health; page Reference servers)
+      see how they failed; repair the server, or take it off the list (landmarkctl servers health; page Computer location)
     the certificate ends soon, and nobody is connected to renew it: 2 agents (laptop-1, laptop-2)
       let them connect, or remove those that are no more (landmarkctl agents list --offline --sort last-seen; page Agents)
     only 4 of 9 agents reached 10.0.0.2
-      see how the others failed; a firewall may be in the way (landmarkctl servers health; page Reference servers)
+      see how the others failed; a firewall may be in the way (landmarkctl servers health; page Computer location)
     the certificate that dc1.example, port 443, shows ends in 3 days: if the next one has another key, agents do not recognise the server
-      pin the next key beside the old one, and assign (landmarkctl servers edit dc1.example --add-pin PIN; page Reference servers)
+      pin the next key beside the old one, and assign (landmarkctl servers edit dc1.example --add-pin PIN; page Computer location)
     1 change waits in the draft, the last one for 9 days
-      assign the draft, or discard it (landmarkctl draft diff; page Assignments)
+      assign the draft, or discard it (landmarkctl draft diff; page Draft)
     if 10.0.0.2 dies as well as the management server, 4 agents turn external
-      add a reference server that these agents reach too (landmarkctl servers health; page Reference servers)
+      add a reference server that these agents reach too (landmarkctl servers health; page Computer location)
     ");
 }

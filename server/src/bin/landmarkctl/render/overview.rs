@@ -69,7 +69,7 @@ mod tests {
             code: code.into(),
             level: Some(level),
             message: "it is so\u{1b}".into(),
-            remedy: "do that (landmarkctl servers health; page Reference servers)".into(),
+            remedy: "do that (landmarkctl servers health; page Computer location)".into(),
             subject: None,
         }
     }
@@ -109,10 +109,10 @@ mod tests {
         trouble:     2 behind the assignment, 1 rejected it, 1 could not enforce their policy
 
         error: it is so\u{1b} [assignment_rejected]
-          remedy: do that (landmarkctl servers health; page Reference servers)
+          remedy: do that (landmarkctl servers health; page Computer location)
 
         note: it is so\u{1b} [draft_waiting]
-          remedy: do that (landmarkctl servers health; page Reference servers)
+          remedy: do that (landmarkctl servers health; page Computer location)
         ");
         assert!(overview(&fares, &Paper { colored: true, ..Paper::for_tests(None) }).contains("[31merror"));
     }
