@@ -56,6 +56,7 @@
 
   function follow() {
     const wanted = page()?.dataset.topics?.trim() ?? "";
+    if (isSignedOut) return;
     if (wanted === topics && stream && stream.readyState !== EventSource.CLOSED) return;
     stream?.close();
     stream = null;
@@ -71,19 +72,71 @@
       }
       isLost = false;
     });
+    stream.addEventListener("signed-out", tellSignedOut);
     for (const name of ["fleet", "agent", "draft", "assignment"]) {
       stream.addEventListener(name, () => refresh(name));
     }
-    stream.addEventListener("error", () => {
-      if (!isLost) tell("The server does not answer. Trying again…", "warn");
-      isLost = true;
+    stream.addEventListener("error", async () => {
       // A refusal ends the stream for good; a lost connection does not, and the browser tries again by itself.
-      if (stream?.readyState === EventSource.CLOSED) {
+      const isRefused = stream?.readyState === EventSource.CLOSED;
+      if (isRefused) {
         stream = null;
         setTimeout(follow, 3000);
+        if (await hasNoSession()) return tellSignedOut();
       }
+      if (!isLost) tell("The server does not answer. Trying again…", "warn");
+      isLost = true;
     });
   }
+
+  // -- The session: that it has ended is told where the page is, and a new one takes its place there.
+
+  const BY_ITSELF = { "X-Landmark-By-Itself": "yes" };
+  let isSignedOut = false;
+
+  function tellSignedOut() {
+    const place = document.getElementById("server-state");
+    if (!place) return;
+    isSignedOut = true;
+    stream?.close();
+    stream = null;
+    tell("You are signed out. Sign in again in another tab; what you have typed here stays. ", "warn");
+    const link = document.createElement("a");
+    link.href = "/sign-in";
+    link.target = "_blank";
+    link.textContent = "Sign in";
+    place.append(link);
+  }
+
+  /// A stream that is refused does not say why.
+  async function hasNoSession() {
+    const answer = await fetch("/draft/bar", { headers: { ...BY_ITSELF, "HX-Request": "true" } }).catch(() => null);
+    return answer?.status === 401;
+  }
+
+  /// Whoever comes back to the page, having signed in elsewhere, goes on here: the forms get the proof of the new session.
+  async function resume() {
+    if (!isSignedOut || document.hidden || await hasNoSession()) return;
+    const answer = await fetch(location.href, { headers: BY_ITSELF }).catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const proof = fresh.querySelector("input[name=csrf]")?.value;
+    const reader = (root) => root.querySelector(".me a")?.textContent;
+    if (!proof || !isSignedOut) return;
+    if (reader(fresh) !== reader(document)) {
+      tell("Somebody else has signed in. Reload this page to go on as them.", "warn");
+      return;
+    }
+    for (const field of all("input[name=csrf]")) field.value = proof;
+    isSignedOut = false;
+    isLost = false;
+    tell("You are signed in again. What you have typed here is still here, and not saved yet.", "good");
+    refreshAll();
+    follow();
+  }
+
+  window.addEventListener("focus", resume);
+  document.addEventListener("visibilitychange", resume);
 
   const missed = new Set();
 
@@ -183,7 +236,7 @@
 
   document.addEventListener("htmx:configRequest", (event) => {
     // News is no use of the session: a page that is left open does not keep its reader signed in.
-    if (event.detail.triggeringEvent?.type.startsWith("live:")) event.detail.headers["X-Landmark-By-Itself"] = "yes";
+    if (event.detail.triggeringEvent?.type.startsWith("live:")) Object.assign(event.detail.headers, BY_ITSELF);
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -207,15 +260,7 @@
   });
 
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status !== 401) return;
-    const place = document.getElementById("server-state");
-    if (!place) return;
-    tell("You are signed out. Sign in again in another tab; what you have typed here stays. ", "warn");
-    const link = document.createElement("a");
-    link.href = "/sign-in";
-    link.target = "_blank";
-    link.textContent = "Sign in";
-    place.append(link);
+    if (event.detail.xhr.status === 401) tellSignedOut();
   });
 
   document.addEventListener("htmx:sendError", (event) => {
