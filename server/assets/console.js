@@ -159,6 +159,7 @@
   // -- What was typed: kept over Back, reload and a lost connection, and never left behind without asking.
 
   const keyOf = (form) => `landmark:${location.pathname}${location.search}:${form.dataset.keep}`;
+  const LEAVING = "landmark-leaving";
   const isKept = (field) => field.name && !["hidden", "password", "submit", "file"].includes(field.type);
   let isSubmitting = false;
 
@@ -173,7 +174,8 @@
 
   function watchForm(form) {
     if (form.dataset.first !== undefined) return;
-    form.dataset.first = JSON.stringify(valuesOf(form));
+    // What was refused is saved nowhere.
+    form.dataset.first = form.querySelector("[aria-invalid]") ? "" : JSON.stringify(valuesOf(form));
     const kept = sessionStorage.getItem(keyOf(form));
     if (!kept || kept === form.dataset.first || form.querySelector("[aria-invalid]")) return;
     const fields = [...form.elements].filter(isKept);
@@ -198,6 +200,14 @@
   document.addEventListener("reset", (event) => {
     if (event.target.matches("form[data-keep]")) sessionStorage.removeItem(keyOf(event.target));
   });
+
+  /// Whoever signs out leaves nothing to those who come after them. A session that ended by itself keeps what was typed.
+  function forgetAll() {
+    if (sessionStorage.getItem(LEAVING) && !document.querySelector(".me")) {
+      for (const key of Object.keys(sessionStorage)) if (key.startsWith("landmark:")) sessionStorage.removeItem(key);
+    }
+    sessionStorage.removeItem(LEAVING);
+  }
 
   window.addEventListener("beforeunload", (event) => {
     if (!isSubmitting && all("form[data-keep]").some(isDirty)) event.preventDefault();
@@ -231,7 +241,8 @@
       });
       return;
     }
-    if (!form.hasAttribute("hx-boost")) isSubmitting = true;
+    if (!form.hasAttribute("hx-boost")) isSubmitting = form.matches("[data-keep]");
+    if (form.getAttribute("action") === "/sign-out") sessionStorage.setItem(LEAVING, "yes");
   }, true);
 
   document.addEventListener("htmx:configRequest", (event) => {
@@ -379,6 +390,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    forgetAll();
     settle(document);
     focusFirst();
   });
