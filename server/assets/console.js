@@ -396,11 +396,44 @@
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
-    const root = event.detail.target ?? document;
-    settle(root === document.body ? document : root);
-    if (root === document.body) {
-      if (!focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });
-    }
+    const isPage = event.detail.target === document.body;
+    if (isPage) isSignedOut = false;
+    // The target of a part is what stood there before.
+    settle(isPage ? document : event.target);
+    if (isPage && !focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });
+  });
+
+  // A part that is replaced under its reader stays as they had it: what they had opened is open, the focus is where it was.
+
+  const FOCUSABLE = "a[href], button, summary, [tabindex]";
+  let opened = [];
+  let focused = null;
+
+  /// Rows may come in another order.
+  const isLike = (one, other) => one.localName === other.localName && (one.localName === "a"
+    ? one.getAttribute("href") === other.getAttribute("href") : one.textContent === other.textContent);
+
+  /// By what it is about, and what it stands in: its age changes.
+  function nameOf(details) {
+    const summary = details.querySelector("summary");
+    const outer = details.parentElement.closest("details");
+    return `${outer ? nameOf(outer) : ""}/${summary?.querySelector("time")?.dateTime ?? summary?.textContent}`;
+  }
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target } = event.detail;
+    if (target === document.body) return;
+    opened = all("details[open]", target).map(nameOf);
+    focused = target.contains(document.activeElement) ? document.activeElement : null;
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === document.body) return;
+    const part = event.target;
+    for (const details of all("details", part)) if (opened.includes(nameOf(details))) details.open = true;
+    if (focused) all(FOCUSABLE, part).find((one) => isLike(one, focused))?.focus({ preventScroll: true });
+    opened = [];
+    focused = null;
   });
 
   /// What the server wants looked at first: an error, a result, the row that was moved.
