@@ -11,7 +11,7 @@ use super::api_tokens::{TokenRow, Typed};
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::{Moment, counted};
-use super::layout::{Layout, Section, shown};
+use super::layout::{Layout, Section, shown, shown_as};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -126,7 +126,8 @@ async fn create_token(
     let token_errors = match typed.request() {
         Ok(request) => match console.admin().access.create_token(request, &visit.caller).await {
             Ok(made) => {
-                return shown(&Page { secret: Some(made.secret), ..page(&console, &visit).await? });
+                let page = Page { secret: Some(made.secret), ..page(&console, &visit).await? };
+                return shown_as("/account", &page);
             }
             Err(AdminError::Invalid(violations)) => violations.into(),
             Err(error) => return Err(error.into()),

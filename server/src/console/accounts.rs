@@ -11,7 +11,7 @@ use super::api_tokens::{TokenRow, role_name, role_of};
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::Moment;
-use super::layout::{Layout, Section, shown};
+use super::layout::{Layout, Section, shown, shown_as};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -155,7 +155,7 @@ async fn reset_password(
     let request = wire::ResetPasswordRequest { name: name.clone() };
     let reset = console.admin().access.reset_password(request, &visit.caller).await?;
     let one_time = Some((name, reset.one_time_password));
-    shown(&Page { one_time, ..page(&console, &visit).await? })
+    shown_as("/accounts", &Page { one_time, ..page(&console, &visit).await? })
 }
 
 async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {

@@ -1,7 +1,8 @@
 //! What every page has around it: where one is, who one is, and how the draft stands.
 
 use askama::Template;
-use axum::http::header;
+use axum::http::HeaderValue;
+use axum::http::header::{self, HeaderName};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::Console;
@@ -142,6 +143,12 @@ pub(super) fn may(visit: &Visit) -> May {
 /// A page, or a part of one.
 pub(super) fn shown(template: &impl Template) -> Result<Response, Problem> {
     Ok(Html(template.render()?).into_response())
+}
+
+/// A page that answers a form whose own address is no page: this one is, so that it can be read anew.
+pub(super) fn shown_as(address: &'static str, template: &impl Template) -> Result<Response, Problem> {
+    let push = (HeaderName::from_static("hx-push-url"), HeaderValue::from_static(address));
+    Ok(([push], Html(template.render()?)).into_response())
 }
 
 /// A part of a page that a script asks for again and again: `Vary` keeps it apart from the page of the same address.
