@@ -56,6 +56,7 @@
 
   function follow() {
     const wanted = page()?.dataset.topics?.trim() ?? "";
+    if (isSignedOut) return;
     if (wanted === topics && stream && stream.readyState !== EventSource.CLOSED) return;
     stream?.close();
     stream = null;
@@ -71,19 +72,71 @@
       }
       isLost = false;
     });
+    stream.addEventListener("signed-out", tellSignedOut);
     for (const name of ["fleet", "agent", "draft", "assignment"]) {
       stream.addEventListener(name, () => refresh(name));
     }
-    stream.addEventListener("error", () => {
-      if (!isLost) tell("The server does not answer. Trying again…", "warn");
-      isLost = true;
+    stream.addEventListener("error", async () => {
       // A refusal ends the stream for good; a lost connection does not, and the browser tries again by itself.
-      if (stream?.readyState === EventSource.CLOSED) {
+      const isRefused = stream?.readyState === EventSource.CLOSED;
+      if (isRefused) {
         stream = null;
         setTimeout(follow, 3000);
+        if (await hasNoSession()) return tellSignedOut();
       }
+      if (!isLost) tell("The server does not answer. Trying again…", "warn");
+      isLost = true;
     });
   }
+
+  // -- The session: that it has ended is told where the page is, and a new one takes its place there.
+
+  const BY_ITSELF = { "X-Landmark-By-Itself": "yes" };
+  let isSignedOut = false;
+
+  function tellSignedOut() {
+    const place = document.getElementById("server-state");
+    if (!place) return;
+    isSignedOut = true;
+    stream?.close();
+    stream = null;
+    tell("You are signed out. Sign in again in another tab; what you have typed here stays. ", "warn");
+    const link = document.createElement("a");
+    link.href = "/sign-in";
+    link.target = "_blank";
+    link.textContent = "Sign in";
+    place.append(link);
+  }
+
+  /// A stream that is refused does not say why.
+  async function hasNoSession() {
+    const answer = await fetch("/draft/bar", { headers: { ...BY_ITSELF, "HX-Request": "true" } }).catch(() => null);
+    return answer?.status === 401;
+  }
+
+  /// Whoever comes back to the page, having signed in elsewhere, goes on here: the forms get the proof of the new session.
+  async function resume() {
+    if (!isSignedOut || document.hidden || await hasNoSession()) return;
+    const answer = await fetch(location.href, { headers: BY_ITSELF }).catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const proof = fresh.querySelector("input[name=csrf]")?.value;
+    const reader = (root) => root.querySelector(".me a")?.textContent;
+    if (!proof || !isSignedOut) return;
+    if (reader(fresh) !== reader(document)) {
+      tell("Somebody else has signed in. Reload this page to go on as them.", "warn");
+      return;
+    }
+    for (const field of all("input[name=csrf]")) field.value = proof;
+    isSignedOut = false;
+    isLost = false;
+    tell("You are signed in again. What you have typed here is still here, and not saved yet.", "good");
+    refreshAll();
+    follow();
+  }
+
+  window.addEventListener("focus", resume);
+  document.addEventListener("visibilitychange", resume);
 
   const missed = new Set();
 
@@ -106,6 +159,7 @@
   // -- What was typed: kept over Back, reload and a lost connection, and never left behind without asking.
 
   const keyOf = (form) => `landmark:${location.pathname}${location.search}:${form.dataset.keep}`;
+  const LEAVING = "landmark-leaving";
   const isKept = (field) => field.name && !["hidden", "password", "submit", "file"].includes(field.type);
   let isSubmitting = false;
 
@@ -120,7 +174,8 @@
 
   function watchForm(form) {
     if (form.dataset.first !== undefined) return;
-    form.dataset.first = JSON.stringify(valuesOf(form));
+    // What was refused is saved nowhere.
+    form.dataset.first = form.querySelector("[aria-invalid]") ? "" : JSON.stringify(valuesOf(form));
     const kept = sessionStorage.getItem(keyOf(form));
     if (!kept || kept === form.dataset.first || form.querySelector("[aria-invalid]")) return;
     const fields = [...form.elements].filter(isKept);
@@ -145,6 +200,14 @@
   document.addEventListener("reset", (event) => {
     if (event.target.matches("form[data-keep]")) sessionStorage.removeItem(keyOf(event.target));
   });
+
+  /// Whoever signs out leaves nothing to those who come after them. A session that ended by itself keeps what was typed.
+  function forgetAll() {
+    if (sessionStorage.getItem(LEAVING) && !document.querySelector(".me")) {
+      for (const key of Object.keys(sessionStorage)) if (key.startsWith("landmark:")) sessionStorage.removeItem(key);
+    }
+    sessionStorage.removeItem(LEAVING);
+  }
 
   window.addEventListener("beforeunload", (event) => {
     if (!isSubmitting && all("form[data-keep]").some(isDirty)) event.preventDefault();
@@ -178,12 +241,13 @@
       });
       return;
     }
-    if (!form.hasAttribute("hx-boost")) isSubmitting = true;
+    if (!form.hasAttribute("hx-boost")) isSubmitting = form.matches("[data-keep]");
+    if (form.getAttribute("action") === "/sign-out") sessionStorage.setItem(LEAVING, "yes");
   }, true);
 
   document.addEventListener("htmx:configRequest", (event) => {
     // News is no use of the session: a page that is left open does not keep its reader signed in.
-    if (event.detail.triggeringEvent?.type.startsWith("live:")) event.detail.headers["X-Landmark-By-Itself"] = "yes";
+    if (event.detail.triggeringEvent?.type.startsWith("live:")) Object.assign(event.detail.headers, BY_ITSELF);
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -207,15 +271,7 @@
   });
 
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status !== 401) return;
-    const place = document.getElementById("server-state");
-    if (!place) return;
-    tell("You are signed out. Sign in again in another tab; what you have typed here stays. ", "warn");
-    const link = document.createElement("a");
-    link.href = "/sign-in";
-    link.target = "_blank";
-    link.textContent = "Sign in";
-    place.append(link);
+    if (event.detail.xhr.status === 401) tellSignedOut();
   });
 
   document.addEventListener("htmx:sendError", (event) => {
@@ -334,16 +390,50 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    forgetAll();
     settle(document);
     focusFirst();
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
-    const root = event.detail.target ?? document;
-    settle(root === document.body ? document : root);
-    if (root === document.body) {
-      if (!focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });
-    }
+    const isPage = event.detail.target === document.body;
+    if (isPage) isSignedOut = false;
+    // The target of a part is what stood there before.
+    settle(isPage ? document : event.target);
+    if (isPage && !focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });
+  });
+
+  // A part that is replaced under its reader stays as they had it: what they had opened is open, the focus is where it was.
+
+  const FOCUSABLE = "a[href], button, summary, [tabindex]";
+  let opened = [];
+  let focused = null;
+
+  /// Rows may come in another order.
+  const isLike = (one, other) => one.localName === other.localName && (one.localName === "a"
+    ? one.getAttribute("href") === other.getAttribute("href") : one.textContent === other.textContent);
+
+  /// By what it is about, and what it stands in: its age changes.
+  function nameOf(details) {
+    const summary = details.querySelector("summary");
+    const outer = details.parentElement.closest("details");
+    return `${outer ? nameOf(outer) : ""}/${summary?.querySelector("time")?.dateTime ?? summary?.textContent}`;
+  }
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target } = event.detail;
+    if (target === document.body) return;
+    opened = all("details[open]", target).map(nameOf);
+    focused = target.contains(document.activeElement) ? document.activeElement : null;
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === document.body) return;
+    const part = event.target;
+    for (const details of all("details", part)) if (opened.includes(nameOf(details))) details.open = true;
+    if (focused) all(FOCUSABLE, part).find((one) => isLike(one, focused))?.focus({ preventScroll: true });
+    opened = [];
+    focused = null;
   });
 
   /// What the server wants looked at first: an error, a result, the row that was moved.

@@ -11,7 +11,7 @@ use super::api_tokens::{TokenRow, Typed};
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::{Moment, counted};
-use super::layout::{Layout, Section, at, shown};
+use super::layout::{Layout, Section, shown, shown_as};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -124,7 +124,7 @@ async fn create_token(
         Ok(request) => match console.admin().access.create_token(request, &visit.caller).await {
             Ok(made) => {
                 let page = Page { secret: Some(made.secret), ..page(&console, &visit).await? };
-                return Ok(at("/account", shown(&page)?));
+                return shown_as("/account", &page);
             }
             Err(AdminError::Invalid(violations)) => violations.into(),
             Err(error) => return Err(error.into()),

@@ -11,7 +11,7 @@ use super::api_tokens::{TokenRow, role_name, role_of};
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::Moment;
-use super::layout::{Layout, Section, at, shown};
+use super::layout::{Layout, Section, shown, shown_as};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -110,7 +110,7 @@ async fn create(State(console): State<Console>, visit: Visit, fields: Fields) ->
         Ok(made) => {
             let one_time = Some((name, made.one_time_password));
             let page = Page { one_time, ..page(&console, &visit).await? };
-            return Ok(at("/accounts", shown(&page)?));
+            return shown_as("/accounts", &page);
         }
         Err(AdminError::Invalid(violations)) => violations.into(),
         Err(error @ AdminError::AccountExists(_)) => Errors::at("name", error.to_string()),
@@ -175,8 +175,8 @@ async fn reset_password(
     let name = fields.text("name").to_owned();
     let request = wire::ResetPasswordRequest { name: name.clone() };
     let reset = console.admin().access.reset_password(request, &visit.caller).await?;
-    let page = Page { one_time: Some((name, reset.one_time_password)), ..page(&console, &visit).await? };
-    Ok(at("/accounts", shown(&page)?))
+    let one_time = Some((name, reset.one_time_password));
+    shown_as("/accounts", &Page { one_time, ..page(&console, &visit).await? })
 }
 
 async fn remove(State(console): State<Console>, visit: Visit, fields: Fields) -> Result<Response, Problem> {

@@ -89,7 +89,7 @@ impl<P: Into<Problem>> From<P> for Stop {
 impl Entry {
     async fn check(&self, request: Request<Body>) -> Result<Request<Body>, Stop> {
         let (mut parts, body) = request.into_parts();
-        let caller = self.caller(&parts.headers).await?;
+        let caller = caller(&self.console, &parts.headers).await?;
         if let Err(refusal) = self.may(caller.as_ref()) {
             return Err(match refusal {
                 Refusal::SignIn if visit::is_fragment(&parts.headers) => Problem::SignedOut.into(),
@@ -113,26 +113,6 @@ impl Entry {
         Ok(Request::from_parts(parts, Body::empty()))
     }
 
-    async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-        let authenticator = self.console.authenticator();
-        let found = if let Some(cookie) = cookie(headers) {
-            // What a page does by itself keeps nobody signed in.
-            if visit::is_by_itself(headers) {
-                authenticator.session_in_background(cookie).await
-            } else {
-                authenticator.session(cookie).await
-            }
-        } else if let Some(token) = bearer(headers) {
-            authenticator.bearer(token).await
-        } else {
-            Ok(None)
-        };
-        found.map_err(|error| {
-            warn!(error = %Chain(&error), "console cannot tell who calls");
-            Problem::Unavailable
-        })
-    }
-
     fn may(&self, caller: Option<&Caller>) -> Result<(), Refusal> {
         match (self.access, caller) {
             (Some(Access::Anyone), _) | (Some(Access::SignedIn), Some(_)) => Ok(()),
@@ -144,6 +124,27 @@ impl Entry {
             (None, _) => Err(Refusal::Problem(Problem::NotFound)),
         }
     }
+}
+
+/// Who asks, by what their browser or program sends.
+pub(super) async fn caller(console: &Console, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+    let authenticator = console.authenticator();
+    let found = if let Some(cookie) = cookie(headers) {
+        // What a page does by itself keeps nobody signed in.
+        if visit::is_by_itself(headers) {
+            authenticator.session_in_background(cookie).await
+        } else {
+            authenticator.session(cookie).await
+        }
+    } else if let Some(token) = bearer(headers) {
+        authenticator.bearer(token).await
+    } else {
+        Ok(None)
+    };
+    found.map_err(|error| {
+        warn!(error = %Chain(&error), "console cannot tell who calls");
+        Problem::Unavailable
+    })
 }
 
 enum Refusal {

@@ -12,7 +12,7 @@ use super::Console;
 use super::fields::Fields;
 use super::form::Errors;
 use super::format::{Moment, Number, counted};
-use super::layout::{Layout, Section, at, shown};
+use super::layout::{Layout, Section, shown, shown_as};
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -132,7 +132,7 @@ async fn create(State(console): State<Console>, visit: Visit, fields: Fields) ->
         Ok(wire::CreateJoinTokenResponse { join_string, .. }) => {
             let page = page(&console, &visit).await?;
             let command = Some(format!("landmark-agent enroll {join_string}"));
-            Ok(at("/join-tokens", shown(&Page { command, ..page })?))
+            shown_as("/join-tokens", &Page { command, ..page })
         }
         Err(AdminError::Invalid(violations)) => refused(&console, &visit, typed, violations.into()).await,
         Err(error) => Err(error.into()),

@@ -1,7 +1,8 @@
 //! What every page has around it: where one is, who one is, and how the draft stands.
 
 use askama::Template;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::HeaderValue;
+use axum::http::header::{self, HeaderName};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::Console;
@@ -144,10 +145,10 @@ pub(super) fn shown(template: &impl Template) -> Result<Response, Problem> {
     Ok(Html(template.render()?).into_response())
 }
 
-/// The answer to a form that is a page of its own: its address is this one, where it can be reloaded.
-pub(super) fn at(address: &'static str, mut response: Response) -> Response {
-    response.headers_mut().insert(HeaderName::from_static("hx-push-url"), HeaderValue::from_static(address));
-    response
+/// A page that answers a form whose own address is no page: this one is, so that it can be read anew.
+pub(super) fn shown_as(address: &'static str, template: &impl Template) -> Result<Response, Problem> {
+    let push = (HeaderName::from_static("hx-push-url"), HeaderValue::from_static(address));
+    Ok(([push], Html(template.render()?)).into_response())
 }
 
 /// A part of a page that a script asks for again and again: `Vary` keeps it apart from the page of the same address.

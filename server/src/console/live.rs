@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
@@ -21,10 +22,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Console;
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
+use super::{Console, gate};
 use crate::admin::Administration;
 use crate::assignments::Published;
 use crate::fleet::Agent;
@@ -34,6 +35,8 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Pages that follow at once; each costs a few hundred bytes.
 const MAX_PAGES: usize = 1_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often it is looked whether the reader of a page is still signed in, where nothing says that they may not be.
+const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// After which a browser that lost the stream tries again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -151,8 +154,13 @@ pub(super) fn mount(mount: Mount) -> Mount {
     mount.get("/live", follow)
 }
 
-/// `?topics=fleet draft`: an event `hello` with the name of this run, then one for each topic that has changed.
-async fn follow(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
+/// `?topics=fleet draft`: an event `hello` with the name of this run, then one for each topic that has changed. The last one
+/// is `signed-out`, when the session ends.
+async fn follow(
+    State(console): State<Console>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let live = &console.0.live;
     let place = Arc::clone(&live.places).try_acquire_owned().map_err(|_| Problem::Unavailable)?;
     let topics = visit.query.words("topics");
@@ -165,6 +173,10 @@ async fn follow(State(console): State<Console>, visit: Visit) -> Result<Response
         next_at: Instant::now(),
         run: Some(live.run),
         stop: live.stop.clone(),
+        access_rx: console.authenticator().changes(),
+        look_at: Instant::now() + LOOK_INTERVAL,
+        is_let_in: true,
+        headers,
         console: console.clone(),
         _place: place,
     };
@@ -189,16 +201,26 @@ struct OpenPage {
     /// Said first.
     run: Option<Uuid>,
     stop: CancellationToken,
+    /// Somebody may have lost their session.
+    access_rx: watch::Receiver<()>,
+    /// When that is looked for in any case: a session also ends by itself.
+    look_at: Instant,
+    is_let_in: bool,
+    /// What the reader is recognised by.
+    headers: HeaderMap,
     console: Console,
     _place: OwnedSemaphorePermit,
 }
 
 impl OpenPage {
-    /// The next event; `None` at the server's stop.
+    /// The next event; `None` at the server's stop, and when its reader is signed out.
     async fn next(&mut self) -> Option<Event> {
         if let Some(run) = self.run.take() {
             self.remember_agent();
             return Some(Event::default().event("hello").data(run.to_string()).retry(RETRY));
+        }
+        if !self.is_let_in {
+            return None;
         }
         loop {
             if let Some(name) = self.waiting.pop() {
@@ -209,6 +231,18 @@ impl OpenPage {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
+                changed = self.access_rx.changed() => {
+                    changed.ok()?;
+                    self.look_at = Instant::now();
+                }
+                () = sleep_until(self.look_at) => {
+                    self.look_at = Instant::now() + LOOK_INTERVAL;
+                    self.is_let_in = self.is_still_let_in().await;
+                    if !self.is_let_in {
+                        return Some(Event::default().event("signed-out").data("ended"));
+                    }
+                    continue;
+                }
                 changed = self.news_rx.changed() => changed.ok()?,
                 () = sleep_until(self.next_at), if is_fleet_due => {}
             }
@@ -218,6 +252,11 @@ impl OpenPage {
             }
             self.take(news);
         }
+    }
+
+    /// Where it cannot be found out, nothing is taken from anybody.
+    async fn is_still_let_in(&self) -> bool {
+        !matches!(gate::caller(&self.console, &self.headers).await, Ok(None))
     }
 
     fn take(&mut self, news: News) {

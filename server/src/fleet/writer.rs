@@ -229,7 +229,7 @@ impl WriterTask {
                     acknowledge(&self.registry, &submission, committed);
                 }
                 for (seen, is_written) in self.waiting_evidence.drain(..n_evidence).zip(written.evidence) {
-                    acknowledge_evidence(&seen, is_written);
+                    acknowledge_evidence(&self.registry, &seen, is_written);
                 }
                 self.recovered();
                 Ok(())
@@ -299,10 +299,12 @@ fn acknowledge(registry: &Registry, submission: &Submission, committed: Option<C
     });
 }
 
-fn acknowledge_evidence(seen: &Seen, is_written: bool) {
+fn acknowledge_evidence(registry: &Registry, seen: &Seen, is_written: bool) {
     // Else the agent was removed in between; its session is ending.
     let committed = is_written.then(|| seen.record.evaluation());
     if is_written {
+        // What it saw is news of it, also where its location stays as it was.
+        registry.note_written(seen.record.agent_id(), |_| true);
         telemetry::evidence_committed(seen.record.follows());
     }
     seen.outbound.with(|slots| slots.finish_evidence(committed, std::time::Instant::now()));

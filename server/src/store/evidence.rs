@@ -40,6 +40,11 @@ impl EvidenceRecord {
         }
     }
 
+    /// Whose it is.
+    pub fn agent_id(&self) -> AgentId {
+        self.agent_id
+    }
+
     /// Which evaluation it is of.
     pub fn evaluation(&self) -> EvaluationId {
         self.evaluation

@@ -2,6 +2,8 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::header::HeaderName;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use landmark_proto::wire;
 
@@ -12,7 +14,7 @@ use crate::console::Console;
 use crate::console::format::Number;
 use crate::console::layout::{Layout, Section, part as part_of, shown};
 use crate::console::problem::Problem;
-use crate::console::visit::Visit;
+use crate::console::visit::{Visit, is_by_itself};
 
 #[derive(Template)]
 #[template(path = "agents/list.html")]
@@ -65,9 +67,20 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit) -> Result
     shown(&Page { layout, query, table })
 }
 
-/// The table alone.
-pub(super) async fn part(State(console): State<Console>, visit: Visit) -> Result<Response, Problem> {
-    part_of(&table(&console, &visit, &Query::read(&visit.query))?)
+/// The table alone. Whoever searched or filtered for it finds that in the address of the page, to reload and to share.
+pub(super) async fn part(
+    State(console): State<Console>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = Query::read(&visit.query);
+    let mut response = part_of(&table(&console, &visit, &query)?)?;
+    if !is_by_itself(&headers)
+        && let Ok(address) = HeaderValue::try_from(format!("/agents{}", query.address()))
+    {
+        response.headers_mut().insert(HeaderName::from_static("hx-replace-url"), address);
+    }
+    Ok(response)
 }
 
 fn table(console: &Console, visit: &Visit, query: &Query) -> Result<Table, Problem> {

@@ -1,5 +1,7 @@
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 
+use crate::access::Role;
 use crate::console::testing::Pages;
 
 #[tokio::test]
@@ -30,4 +32,15 @@ async fn an_address_of_a_page_that_is_not_there_leads_to_the_first_one() {
     assert_eq!(status, StatusCode::SEE_OTHER);
     let (status, _) = pages.get("/agents/table?text=web&after=nonsense").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_search_puts_itself_into_the_address_of_the_page_and_news_do_not() {
+    let pages = Pages::new().await;
+    let cookie = pages.signed_in(Role::Viewer).await;
+    let ask = || Request::get("/agents/table?text=web&location=&sort=seen").header(header::COOKIE, &cookie);
+    let (_, headers, _) = pages.send(ask(), Body::empty()).await;
+    assert_eq!(headers["hx-replace-url"], "/agents?text=web&sort=seen");
+    let (_, headers, _) = pages.send(ask().header("x-landmark-by-itself", "yes"), Body::empty()).await;
+    assert!(!headers.contains_key("hx-replace-url"), "{headers:?}");
 }
