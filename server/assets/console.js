@@ -68,7 +68,9 @@
       run = event.data;
       if (isLost || isNew) {
         refreshAll();
-        tell(isNew ? "The server was restarted. This page is up to date again." : "The server is back. This page is up to date again.", "good");
+        const isLive = document.querySelector("#content [hx-trigger*='live:']") !== null;
+        const rest = isLive ? "This page is up to date again." : "Reload this page to see what has changed meanwhile.";
+        tell(`${isNew ? "The server was restarted" : "The server is back"}. ${rest}`, "good");
       }
       isLost = false;
     });
@@ -158,7 +160,18 @@
 
   // -- What was typed: kept over Back, reload and a lost connection, and never left behind without asking.
 
-  const keyOf = (form) => `landmark:${location.pathname}${location.search}:${form.dataset.keep}`;
+  /// Which element gets the focus is no other page.
+  function keyOf(form) {
+    const query = new URLSearchParams(location.search);
+    query.delete("focus");
+    return `landmark:${location.pathname}?${query}:${form.dataset.keep}`;
+  }
+
+  /// With the state of the draft that it was typed against: if that is not the present one any more, saving shows the conflict.
+  function keep(form) {
+    const etag = form.elements.etag?.value;
+    sessionStorage.setItem(keyOf(form), JSON.stringify({ etag, values: valuesOf(form) }));
+  }
   const LEAVING = "landmark-leaving";
   const isKept = (field) => field.name && !["hidden", "password", "submit", "file"].includes(field.type);
   let isSubmitting = false;
@@ -177,9 +190,12 @@
     // What was refused is saved nowhere.
     form.dataset.first = form.querySelector("[aria-invalid]") ? "" : JSON.stringify(valuesOf(form));
     const kept = sessionStorage.getItem(keyOf(form));
-    if (!kept || kept === form.dataset.first || form.querySelector("[aria-invalid]")) return;
+    if (!kept || form.querySelector("[aria-invalid]")) return;
+    const { etag, values } = JSON.parse(kept);
+    if (JSON.stringify(values) === form.dataset.first) return;
+    if (etag && form.elements.etag) form.elements.etag.value = etag;
     const fields = [...form.elements].filter(isKept);
-    JSON.parse(kept).forEach(([name, value, checked], index) => {
+    values.forEach(([name, value, checked], index) => {
       const field = fields[index];
       if (field?.name !== name) return;
       if (checked === undefined) field.value = value;
@@ -194,7 +210,7 @@
 
   document.addEventListener("input", (event) => {
     const form = event.target.closest?.("form[data-keep]");
-    if (form) sessionStorage.setItem(keyOf(form), JSON.stringify(valuesOf(form)));
+    if (form) keep(form);
   });
 
   document.addEventListener("reset", (event) => {
@@ -235,6 +251,8 @@
       const submitter = event.submitter;
       ask(form).then((isYes) => {
         if (!isYes) return;
+        // News may have replaced it while the question stood there.
+        if (!form.isConnected) return say("Something has changed meanwhile: look again");
         form.dataset.confirmed = "yes";
         form.requestSubmit(submitter ?? undefined);
         delete form.dataset.confirmed;
@@ -254,7 +272,12 @@
     const { xhr, boosted } = event.detail;
     // A part of a page that could not be had leaves the one before where it is.
     if (xhr.status >= 400 && !boosted) event.detail.shouldSwap = false;
-    if (xhr.status < 400 && boosted) forget(event.detail.requestConfig.elt);
+    if (xhr.status < 400 && boosted) {
+      const form = event.detail.requestConfig.elt;
+      forget(form);
+      const name = form?.querySelector?.("button[data-forget]")?.dataset.forget;
+      if (name !== undefined) forgetNamed(name);
+    }
   });
 
   function forget(form) {
@@ -262,12 +285,15 @@
     delete form?.dataset?.first;
   }
 
-  // A link that leaves a form behind on purpose, or a button that sends it another way: what was typed goes. Without a name
-  // of all forms of the page.
-  document.addEventListener("click", (event) => {
-    const name = event.target.closest?.("[data-forget]")?.dataset.forget;
-    if (name === undefined) return;
+  // A link that leaves a form behind on purpose: what was typed goes. A button that sends it another way does so when it has
+  // arrived.
+  function forgetNamed(name) {
     for (const form of all("form[data-keep]")) if (!name || form.dataset.keep === name) forget(form);
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-forget]");
+    if (link) forgetNamed(link.dataset.forget);
   });
 
   document.addEventListener("htmx:responseError", (event) => {

@@ -5,6 +5,9 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+/// Longer than any list that can be ticked; what comes beyond is no form of ours.
+const MAX_FIELDS: usize = 8_192;
+
 /// The fields, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -13,7 +16,7 @@ impl Fields {
     /// `application/x-www-form-urlencoded`. Nothing is refused here: what is not text becomes the sign for that, and fails
     /// where it is read.
     pub(super) fn from_bytes(bytes: &[u8]) -> Self {
-        Self(form_urlencoded::parse(bytes).into_owned().collect())
+        Self(form_urlencoded::parse(bytes).into_owned().take(MAX_FIELDS).collect())
     }
 
     /// A text without the blanks around it; empty where there is none.

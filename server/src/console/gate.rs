@@ -3,6 +3,8 @@
 //! A session is a cookie that scripts cannot read and other sites cannot send. What changes anything must besides carry the
 //! session's own proof, which only our pages have, and must not say that another site sent it.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::header::{self, HeaderName};
@@ -10,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use landmark_daemon::error::Chain;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::Console;
@@ -20,6 +23,10 @@ use crate::access::{Access, Caller, CallerKind};
 
 /// A whole firewall policy with 255 KiB of exceptions, typed into a form.
 const MAX_FORM_BYTES: usize = 512 * 1024;
+/// A name and three passwords: what a stranger may make the server hold.
+const MAX_STRANGERS_FORM_BYTES: usize = 8 * 1024;
+/// For a form to arrive, over the worst line that somebody still works over.
+const FORM_TIMEOUT: Duration = Duration::from_secs(20);
 /// The prefix makes browsers insist on `Secure`, the path `/` and this very host.
 pub(super) const COOKIE: &str = "__Host-landmark";
 /// The field of a form that carries the session's proof.
@@ -100,8 +107,13 @@ impl Entry {
         }
         let fields = if parts.method == Method::POST {
             refuse_foreign(&parts.headers, &parts.uri)?;
-            let fields = Fields::from_bytes(&read(body).await?);
-            refuse_without_proof(caller.as_ref(), &fields)?;
+            let is_for_anyone = self.access == Some(Access::Anyone);
+            let most = if is_for_anyone { MAX_STRANGERS_FORM_BYTES } else { MAX_FORM_BYTES };
+            let fields = Fields::from_bytes(&read(body, most).await?);
+            // Whoever signs in anew has the form of no session.
+            if !is_for_anyone {
+                refuse_without_proof(caller.as_ref(), &fields)?;
+            }
             fields
         } else {
             Fields::default()
@@ -193,8 +205,9 @@ fn refuse_foreign(headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
     if is_ours { Ok(()) } else { Err(Problem::Foreign) }
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| Problem::TooLarge)
+async fn read(body: Body, most: usize) -> Result<Bytes, Problem> {
+    let read = timeout(FORM_TIMEOUT, to_bytes(body, most)).await.map_err(|_| Problem::TooSlow)?;
+    read.map_err(|_| Problem::TooLarge)
 }
 
 fn refuse_without_proof(caller: Option<&Caller>, fields: &Fields) -> Result<(), Problem> {

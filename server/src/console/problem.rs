@@ -26,6 +26,8 @@ pub(super) enum Problem {
     Stale,
     /// The form is larger than any of ours.
     TooLarge,
+    /// The form took too long to arrive.
+    TooSlow,
     /// The store cannot be read.
     Unavailable,
     /// The administration says why.
@@ -71,6 +73,7 @@ impl Problem {
             Self::NotPermitted { .. } | Self::Foreign | Self::Stale => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Admin(error) => status_of(error),
@@ -119,6 +122,11 @@ impl Problem {
                 "That is too much",
                 "A form has at most 512 KiB. Nothing was changed.".to_owned(),
                 "Import large lists with landmarkctl.",
+            ),
+            Self::TooSlow => page(
+                "The form did not arrive",
+                "The connection was too slow for it. Nothing was changed.".to_owned(),
+                "Try again.",
             ),
             Self::Unavailable => page(
                 "The server cannot read its database",

@@ -16,7 +16,7 @@ use super::gate::COOKIE;
 use super::mount::Mount;
 use super::problem::Problem;
 use super::visit::Visit;
-use crate::access::{FirstAccountError, Password, SignInError, SignedIn};
+use crate::access::{Caller, FirstAccountError, Password, SignInError, SignedIn};
 use crate::edge::PeerAddress;
 
 pub(super) fn mount(mount: Mount) -> Mount {
@@ -58,8 +58,16 @@ impl WelcomePage {
     const FIELDS: &[&str] = &["account", "password", "password_again"];
 }
 
-async fn ask(State(console): State<Console>, uri: Uri) -> Result<Response, Problem> {
+async fn ask(
+    State(console): State<Console>,
+    caller: Option<Extension<Caller>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let query = Fields::from_bytes(uri.query().unwrap_or_default().as_bytes());
+    if caller.is_some() {
+        let next = own_page(query.text("next"));
+        return Ok(Redirect::to(if next.is_empty() { "/" } else { next }).into_response());
+    }
     let page = SignInPage {
         account: String::new(),
         next: own_page(query.text("next")).to_owned(),
