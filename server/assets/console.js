@@ -190,8 +190,17 @@
     const { xhr, boosted } = event.detail;
     // A part of a page that could not be had leaves the one before where it is.
     if (xhr.status >= 400 && !boosted) event.detail.shouldSwap = false;
+    if (!boosted && event.detail.serverResponse.includes("hx-swap-oob")) event.detail.serverResponse = shownOf(event.detail.serverResponse);
     if (xhr.status < 400 && boosted) forget(event.detail.requestConfig.elt);
   });
+
+  // News may be of rows that this page does not show: of an assignment made, or a server added, since it was opened.
+  function shownOf(html) {
+    const news = document.createElement("template");
+    news.innerHTML = html;
+    for (const one of all("[hx-swap-oob]", news.content)) if (!document.getElementById(one.id)) one.remove();
+    return news.innerHTML;
+  }
 
   function forget(form) {
     if (form?.matches?.("form[data-keep]")) sessionStorage.removeItem(keyOf(form));
