@@ -65,8 +65,9 @@
     stream.addEventListener("hello", (event) => {
       const isNew = run !== null && run !== event.data;
       run = event.data;
+      // Also what has changed between the making of the page and now: nobody told it.
+      refreshAll();
       if (isLost || isNew) {
-        refreshAll();
         tell(isNew ? "The server was restarted. This page is up to date again." : "The server is back. This page is up to date again.", "good");
       }
       isLost = false;
