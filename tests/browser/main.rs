@@ -1,4 +1,5 @@
 //! People at the web console: the real server, a real browser, and what is to be seen in it.
 
 mod harness;
+mod reference_servers;
 mod signing_in;
