@@ -3,3 +3,4 @@
 mod harness;
 mod reference_servers;
 mod signing_in;
+mod two_people;
