@@ -66,8 +66,9 @@
     stream.addEventListener("hello", (event) => {
       const isNew = run !== null && run !== event.data;
       run = event.data;
+      // Also what has changed between the making of the page and now: nobody told it.
+      refreshAll();
       if (isLost || isNew) {
-        refreshAll();
         const isLive = document.querySelector("#content [hx-trigger*='live:']") !== null;
         const rest = isLive ? "This page is up to date again." : "Reload this page to see what has changed meanwhile.";
         tell(`${isNew ? "The server was restarted" : "The server is back"}. ${rest}`, "good");
@@ -272,6 +273,7 @@
     const { xhr, boosted } = event.detail;
     // A part of a page that could not be had leaves the one before where it is.
     if (xhr.status >= 400 && !boosted) event.detail.shouldSwap = false;
+    if (!boosted && event.detail.serverResponse.includes("hx-swap-oob")) event.detail.serverResponse = shownOf(event.detail.serverResponse);
     if (xhr.status < 400 && boosted) {
       const form = event.detail.requestConfig.elt;
       forget(form);
@@ -279,6 +281,14 @@
       if (name !== undefined) forgetNamed(name);
     }
   });
+
+  // News may be of rows that this page does not show: of an assignment made, or a server added, since it was opened.
+  function shownOf(html) {
+    const news = document.createElement("template");
+    news.innerHTML = html;
+    for (const one of all("[hx-swap-oob]", news.content)) if (!document.getElementById(one.id)) one.remove();
+    return news.innerHTML;
+  }
 
   function forget(form) {
     if (form?.matches?.("form[data-keep]")) sessionStorage.removeItem(keyOf(form));

@@ -13,6 +13,7 @@
 mod acting;
 pub mod axe;
 mod devtools;
+mod dragging;
 mod driver;
 mod element;
 mod looking;

@@ -31,6 +31,7 @@ use super::format::encoded;
 use super::format::sentence;
 use super::mount::Mount;
 use super::problem::Problem;
+use super::saving::focus_after_move;
 use super::visit::Visit;
 use super::wired;
 use crate::admin::AdminError;
@@ -210,13 +211,6 @@ impl Doubts {
 /// What a row is called in its page: no blank in it, and different for different names.
 fn row_id(kind: &str, name: &str) -> String {
     format!("{kind}-{}", encoded(name))
-}
-
-/// Where the focus goes after a row was moved: to what was pressed, as far as that is still there.
-fn focus_after_move(fields: &Fields, row: &str) -> String {
-    let pressed = fields.text("focus");
-    let is_button = |prefix: &str| pressed.strip_prefix(prefix) == Some(row);
-    encoded(if is_button("up-") || is_button("down-") { pressed } else { row })
 }
 
 #[cfg(test)]

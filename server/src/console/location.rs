@@ -128,8 +128,13 @@ fn is_from_firewall(fields: &Fields) -> bool {
 
 /// Back to the page, with the focus on an element.
 fn here(fields: &Fields, focus: &str) -> String {
+    at(fields, &encoded(focus))
+}
+
+/// As [`here`], with the element as part of a query.
+fn at(fields: &Fields, focus: &str) -> String {
     let from = if is_from_firewall(fields) { "from=firewall&" } else { "" };
-    format!("/location?{from}focus={}", encoded(focus))
+    format!("/location?{from}focus={focus}")
 }
 
 /// The page again, with what was typed and why it was not saved.

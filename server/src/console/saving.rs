@@ -5,7 +5,7 @@ use landmark_proto::wire;
 use landmark_proto::wire::edit::Kind;
 
 use super::fields::Fields;
-use super::format::Moment;
+use super::format::{Moment, encoded};
 use super::problem::Problem;
 use super::visit::Visit;
 use super::{Console, gate, wired};
@@ -92,4 +92,11 @@ impl Console {
         let draft = self.admin().drafts.edit(request, visit.author()).await?;
         Ok(Saved { is_new: draft.etag != before })
     }
+}
+
+/// Where the focus goes after a row was moved, as part of a query: to what was pressed, as far as that is still there.
+pub(super) fn focus_after_move(fields: &Fields, row: &str) -> String {
+    let pressed = fields.text("focus");
+    let is_button = |prefix: &str| pressed.strip_prefix(prefix) == Some(row);
+    encoded(if is_button("up-") || is_button("down-") { pressed } else { row })
 }

@@ -6,6 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::tab::Tab;
+use super::view::{DESKTOP, Scheme, Size};
+
+/// The narrowest window that a page must fit into.
+const NARROWEST: Size = Size { width: 360, height: 740 };
 
 const AXE: &str = include_str!("../../assets/axe-core/axe.min.js");
 
@@ -70,6 +74,29 @@ pub async fn ensure_accessible(tab: &Tab) -> Result<()> {
     let violations = axe(tab).await?;
     let told: Vec<String> = violations.iter().map(|violation| format!("  {violation}")).collect();
     ensure!(violations.is_empty(), "axe finds at {}:\n{}", tab.path().await?, told.join("\n"));
+    Ok(())
+}
+
+/// Fails when something keeps people out on a desk or on the narrowest phone, in light or dark colours, or when they would have
+/// to scroll sideways. Leaves the page as a desk shows it, in light colours.
+///
+/// # Errors
+/// Something does.
+pub async fn ensure_usable(tab: &Tab) -> Result<()> {
+    for size in [NARROWEST, DESKTOP] {
+        tab.size(size).await?;
+        for scheme in [Scheme::Dark, Scheme::Light] {
+            tab.color_scheme(scheme).await?;
+            let how = || format!("{} px wide, {}", size.width, scheme.name());
+            ensure_accessible(tab).await.with_context(how)?;
+        }
+        ensure!(
+            !tab.scrolls_sideways().await?,
+            "{} scrolls sideways at {} px",
+            tab.path().await?,
+            size.width
+        );
+    }
     Ok(())
 }
 

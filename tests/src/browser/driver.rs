@@ -27,7 +27,7 @@ const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
 const UP: &str = "started successfully on port ";
 
 /// No word to anybody but the server that is tested; no field trials, whose dice are rolled anew in each profile.
-const ARGUMENTS: [&str; 14] = [
+const ARGUMENTS: [&str; 15] = [
     "--headless",
     "--disable-gpu",
     "--disable-quic",
@@ -44,6 +44,8 @@ const ARGUMENTS: [&str; 14] = [
     "--disable-dev-shm-usage",
     // `computedRole` and `computedName` of elements, which `element` asks for.
     "--enable-blink-features=ComputedAccessibilityInfo",
+    // Otherwise Chromium builds all that it knows of a page for assistive technology anew for each element that is asked.
+    "--force-renderer-accessibility",
 ];
 
 /// How long what was killed may take to be gone.

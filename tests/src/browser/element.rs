@@ -71,7 +71,7 @@ return found;
 "#;
 
 /// WebDriver's name of a reference to an element (section 12, "Elements").
-const REFERENCE: &str = "element-6066-11e4-a52e-4f735466cecf";
+pub(super) const REFERENCE: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// The one visible, usable element with this role and name, in the whole page or in the innermost row, item, form or section
 /// that has a text.

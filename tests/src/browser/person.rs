@@ -95,7 +95,9 @@ async fn replace_password(tab: &Tab, account: &str, password: &str) -> Result<()
     tab.fill("New password", PASSWORD).await?;
     tab.fill("New password again", PASSWORD).await?;
     tab.press(super::Key::Enter).await?;
-    tab.see_page("/").await
+    tab.see_page("/").await?;
+    // The password that had to be replaced was refused, as it should be: the log of the test begins here.
+    tab.nothing_went_wrong_but("422").await
 }
 
 /// The link with which the first account of a server is made, while there is none.

@@ -19,10 +19,10 @@ use super::super::form::Errors;
 use super::super::format::{counted, encoded};
 use super::super::mount::Mount;
 use super::super::problem::Problem;
-use super::super::saving::Version;
+use super::super::saving::{Version, focus_after_move};
 use super::super::visit::Visit;
 use super::health::Reach;
-use super::{Unsaved, here, refused, unreadable};
+use super::{Unsaved, at, here, refused, unreadable};
 
 pub(super) fn mount(mount: Mount) -> Mount {
     mount
@@ -286,7 +286,7 @@ async fn put_elsewhere(
     match console.save(&visit, &fields, kind).await {
         Ok(saved) => {
             let text = saved.words(format!("{host} is at place {place}."));
-            Ok(console.done(&visit, &here(&fields, &id_of(&host)), text))
+            Ok(console.done(&visit, &at(&fields, &focus_after_move(&fields, &id_of(&host))), text))
         }
         Err(error) => {
             let versions = |settings: &wire::Settings| {

@@ -43,6 +43,14 @@ async fn servers_are_added_ordered_changed_and_deleted_each_saved_at_once() {
     let moved = pages.post("/location/servers/move", &up).await;
     assert_saved(&moved, "/location?from=firewall&focus=server-ftp.example");
     assert_eq!(hosts(&pages).await, ["ftp.example", "10.1.1.5"]);
+    // A button keeps the focus; what is no button of the row does not get it.
+    for (focus, place) in
+        [("down-server-10.1.1.5", "down-server-10.1.1.5"), ("up-elsewhere", "server-10.1.1.5")]
+    {
+        let moved = pages
+            .post("/location/servers/move", &[("name", "10.1.1.5"), ("position", "1"), ("focus", focus)]);
+        assert_saved(&moved.await, &format!("/location?focus={place}"));
+    }
     let edit = [("was", "10.1.1.5"), ("host", "10.1.1.6"), ("ports", "443"), ("pins", "")];
     assert_saved(&pages.post("/location/servers/edit", &edit).await, "/location?focus=server-10.1.1.6");
     pages.post("/location/servers/enable", &[("enabled", "on")]).await;
