@@ -47,9 +47,9 @@ async fn servers_are_added_ordered_changed_and_deleted_each_saved_at_once() {
     for (focus, place) in
         [("down-server-10.1.1.5", "down-server-10.1.1.5"), ("up-elsewhere", "server-10.1.1.5")]
     {
-        let moved = pages
-            .post("/location/servers/move", &[("name", "10.1.1.5"), ("position", "1"), ("focus", focus)]);
-        assert_saved(&moved.await, &format!("/location?focus={place}"));
+        let fields = [("name", "10.1.1.5"), ("position", "1"), ("focus", focus)];
+        let moved = pages.post("/location/servers/move", &fields).await;
+        assert_saved(&moved, &format!("/location?focus={place}"));
     }
     let edit = [("was", "10.1.1.5"), ("host", "10.1.1.6"), ("ports", "443"), ("pins", "")];
     assert_saved(&pages.post("/location/servers/edit", &edit).await, "/location?focus=server-10.1.1.6");
