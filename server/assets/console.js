@@ -143,7 +143,18 @@
 
   const missed = new Set();
 
+  /// When each was last told of. A page that is on its way meanwhile may have been made before that.
+  const lately = new Map();
+  const ON_ITS_WAY = 10_000;
+
+  function catchUp() {
+    const names = [...lately].filter(([, at]) => Date.now() - at < ON_ITS_WAY).map(([name]) => name);
+    names.forEach(refresh);
+    lately.clear();
+  }
+
   function refresh(name) {
+    lately.set(name, Date.now());
     // A page nobody looks at catches up when somebody does.
     if (document.hidden) missed.add(name);
     else document.body.dispatchEvent(new CustomEvent(`live:${name}`));
@@ -209,10 +220,12 @@
     form.prepend(note);
   }
 
-  document.addEventListener("input", (event) => {
-    const form = event.target.closest?.("form[data-keep]");
-    if (form) keep(form);
-  });
+  for (const type of ["input", "change"]) {
+    document.addEventListener(type, (event) => {
+      const form = event.target.closest?.("form[data-keep]");
+      if (form) keep(form);
+    });
+  }
 
   document.addEventListener("reset", (event) => {
     if (event.target.matches("form[data-keep]")) sessionStorage.removeItem(keyOf(event.target));
@@ -433,7 +446,10 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const isPage = event.detail.target === document.body;
-    if (isPage) isSignedOut = false;
+    if (isPage) {
+      isSignedOut = false;
+      catchUp();
+    }
     // The target of a part is what stood there before.
     settle(isPage ? document : event.target);
     if (isPage && !focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });

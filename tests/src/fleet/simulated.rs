@@ -82,7 +82,7 @@ async fn insert_week(database: &mut SqliteConnection, n: u32, now: i64) -> Resul
             8..17 if is_workday => 14,
             17..23 => 46,
             _ => 24,
-        } + i64::from(step % 5);
+        } + step % 5;
         let external = i64::from(n) * outside / 100;
         let unknown = i64::from(n) / 100;
         let online = i64::from(n) * (if (8..17).contains(&hour) { 88 } else { 41 }) / 100;
