@@ -209,9 +209,9 @@ pub enum Role {
     Unspecified = 0,
     /// Sees everything that is no secret.
     Viewer = 1,
-    /// Edits the draft, asks agents to look again, and makes join tokens.
+    /// Edits the draft, and asks agents to look again.
     Operator = 2,
-    /// Assigns, removes agents, and manages accounts and API tokens.
+    /// Assigns, removes agents, and manages join tokens, accounts and API tokens.
     Administrator = 3,
 }
 impl Role {
