@@ -192,10 +192,12 @@
     form.prepend(note);
   }
 
-  document.addEventListener("input", (event) => {
-    const form = event.target.closest?.("form[data-keep]");
-    if (form) sessionStorage.setItem(keyOf(form), JSON.stringify(valuesOf(form)));
-  });
+  for (const type of ["input", "change"]) {
+    document.addEventListener(type, (event) => {
+      const form = event.target.closest?.("form[data-keep]");
+      if (form) sessionStorage.setItem(keyOf(form), JSON.stringify(valuesOf(form)));
+    });
+  }
 
   document.addEventListener("reset", (event) => {
     if (event.target.matches("form[data-keep]")) sessionStorage.removeItem(keyOf(event.target));
