@@ -66,8 +66,9 @@
     stream.addEventListener("hello", (event) => {
       const isNew = run !== null && run !== event.data;
       run = event.data;
+      // What changed since the page was made, and before it was followed, was told to nobody.
+      refreshAll();
       if (isLost || isNew) {
-        refreshAll();
         tell(isNew ? "The server was restarted. This page is up to date again." : "The server is back. This page is up to date again.", "good");
       }
       isLost = false;
@@ -140,7 +141,18 @@
 
   const missed = new Set();
 
+  /// When each was last told of. A page that is on its way meanwhile may have been made before that.
+  const lately = new Map();
+  const ON_ITS_WAY = 10_000;
+
+  function catchUp() {
+    const names = [...lately].filter(([, at]) => Date.now() - at < ON_ITS_WAY).map(([name]) => name);
+    names.forEach(refresh);
+    lately.clear();
+  }
+
   function refresh(name) {
+    lately.set(name, Date.now());
     // A page nobody looks at catches up when somebody does.
     if (document.hidden) missed.add(name);
     else document.body.dispatchEvent(new CustomEvent(`live:${name}`));
@@ -399,7 +411,10 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const isPage = event.detail.target === document.body;
-    if (isPage) isSignedOut = false;
+    if (isPage) {
+      isSignedOut = false;
+      catchUp();
+    }
     // The target of a part is what stood there before.
     settle(isPage ? document : event.target);
     if (isPage && !focusFirst()) document.getElementById("content")?.focus({ preventScroll: true });
