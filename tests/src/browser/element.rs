@@ -49,6 +49,8 @@ impl fmt::Display for Role {
 
 /// Elements of `roles` inside what `within` is, with their names. A native select that shows a list has the role combobox or
 /// listbox; a password field has none in WAI-ARIA, and Chromium calls it a textbox.
+/// The browser works a role out anew for each element, which takes the longer the larger the page is: only those are asked that can
+/// have such a role.
 const FIND: &str = r#"
 const [roles, within] = arguments;
 const tidy = (text) => (text ?? "").replace(/\s+/g, " ").trim();
@@ -61,7 +63,7 @@ if (within !== null) {
 }
 const found = [];
 for (const root of roots) {
-    for (const element of root.querySelectorAll("*")) {
+    for (const element of root.querySelectorAll("a, button, input, select, textarea, summary, [role], [contenteditable]")) {
         if (!roles.includes(element.computedRole) || found.some((one) => one.element === element)) continue;
         if (!element.checkVisibility({ visibilityProperty: true })) continue;
         found.push({ element, name: tidy(element.computedName), disabled: element.matches(":disabled") });
