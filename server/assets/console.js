@@ -479,6 +479,23 @@
     focused = target.contains(document.activeElement) ? document.activeElement : null;
   });
 
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    event.detail.requestConfig.startedAt = Date.now();
+  });
+
+  /// News that came while a part was on its way was for the part that is replaced by it.
+  function catchUpWith(part, startedAt) {
+    const names = [...(part.getAttribute("hx-trigger") ?? "").matchAll(/live:(\w+)/g)].map(([, name]) => name);
+    if (names.some((name) => (lately.get(name) ?? 0) > startedAt)) {
+      setTimeout(() => names.forEach(refresh));
+    }
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (target !== document.body && requestConfig?.startedAt) catchUpWith(event.target, requestConfig.startedAt);
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target === document.body) return;
     const part = event.target;
