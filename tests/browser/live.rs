@@ -200,7 +200,7 @@ async fn a_server_that_restarts_under_open_pages_is_told_and_nothing_is_lost() -
         agent.stop().await?;
         server.start().await?;
         for tab in [&table, &form] {
-            tab.until_alert("The server was restarted. This page is up to date again.").await?;
+            tab.until_alert("The server was restarted.").await?;
             ensure_not_read_anew(tab).await?;
         }
         table.see("offline").await?;
