@@ -97,7 +97,7 @@ impl Entry {
     async fn check(&self, request: Request<Body>) -> Result<Request<Body>, Stop> {
         let (mut parts, body) = request.into_parts();
         let caller = caller(&self.console, &parts.headers).await?;
-        if let Err(refusal) = self.may(caller.as_ref()) {
+        if let Err(refusal) = self.may(caller.as_ref(), parts.method == Method::POST) {
             return Err(match refusal {
                 Refusal::SignIn if visit::is_fragment(&parts.headers) => Problem::SignedOut.into(),
                 Refusal::SignIn if parts.method == Method::GET => Stop::Answer(to_sign_in(&parts.uri)),
@@ -125,12 +125,12 @@ impl Entry {
         Ok(Request::from_parts(parts, Body::empty()))
     }
 
-    fn may(&self, caller: Option<&Caller>) -> Result<(), Refusal> {
+    fn may(&self, caller: Option<&Caller>, is_change: bool) -> Result<(), Refusal> {
         match (self.access, caller) {
             (Some(Access::Anyone), _) | (Some(Access::SignedIn), Some(_)) => Ok(()),
             (Some(Access::Needs(permission)), Some(caller)) if caller.may(permission) => Ok(()),
             (Some(Access::Needs(permission)), Some(caller)) => {
-                Err(Refusal::Problem(Problem::NotPermitted { permission, caller: caller.clone() }))
+                Err(Refusal::Problem(Problem::NotPermitted { permission, caller: caller.clone(), is_change }))
             }
             (Some(Access::SignedIn | Access::Needs(_)), None) => Err(Refusal::SignIn),
             (None, _) => Err(Refusal::Problem(Problem::NotFound)),

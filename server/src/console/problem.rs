@@ -17,7 +17,12 @@ pub(super) enum Problem {
     /// Has signed out, or too long ago signed in.
     SignedOut,
     /// Has not the permission.
-    NotPermitted { permission: Permission, caller: Caller },
+    NotPermitted {
+        permission: Permission,
+        caller: Caller,
+        /// They wanted to change something.
+        is_change: bool,
+    },
     /// There is no such page, agent, assignment.
     NotFound,
     /// The form came from another site.
@@ -39,7 +44,7 @@ pub(super) enum Problem {
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
         if let AdminError::NotPermitted { permission, caller } = error {
-            return Self::NotPermitted { permission, caller };
+            return Self::NotPermitted { permission, caller, is_change: true };
         }
         Self::Admin(error)
     }
@@ -92,14 +97,15 @@ impl Problem {
                     "Sign in again; what you had typed is still there when you go back.",
                 )
             },
-            Self::NotPermitted { permission, caller } => page(
+            Self::NotPermitted { permission, caller, is_change } => page(
                 "You may not do that",
                 format!(
-                    "{} has the role {}, and to {} takes the role {}.",
+                    "{} has the role {}, and to {} takes the role {}.{}",
                     caller.author,
                     caller.role,
                     permission.deed(),
-                    Role::least_with(*permission)
+                    Role::least_with(*permission),
+                    if *is_change { " Nothing was changed." } else { "" }
                 ),
                 "Ask an administrator for that role.",
             ),
