@@ -16,7 +16,7 @@ use axum::Router;
 use landmark_proto::convert::time::timestamp_to_wire;
 use landmark_proto::pin::SpkiPin;
 use landmark_proto::wire::{self, admin_server};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
@@ -111,7 +111,14 @@ impl Administration {
             firewall: firewall::Firewall { store: store.clone(), fleet: fleet.clone() },
             overviews: overview::Overviews::new(store.clone(), fleet.clone()),
             access: access::AccessCalls { store: store.clone(), authenticator },
-            agents: agents::Agents { store, assignments, fleet, stop, last_request: AtomicU64::new(0) },
+            agents: agents::Agents {
+                store,
+                assignments,
+                fleet,
+                stop,
+                last_request: AtomicU64::new(0),
+                lists: Semaphore::new(agents::N_LISTS),
+            },
         }
     }
 

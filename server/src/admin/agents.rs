@@ -12,6 +12,8 @@ use landmark_proto::convert::fleet::assignment::{rejection_code_to_wire, violati
 use landmark_proto::ids::AgentId;
 use landmark_proto::revision::Revision;
 use landmark_proto::wire;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tracing::info;
@@ -38,6 +40,8 @@ const N_HISTORY: usize = 64;
 const N_COUNTED: u32 = 1_000;
 /// Records of evidence in one answer.
 const MAX_EVIDENCE: u32 = 16;
+/// Lists that are made at once; further ones wait for their turn.
+pub(super) const N_LISTS: usize = 2;
 /// Agents that are named in one call.
 const MAX_NAMED: usize = 1000;
 
@@ -48,10 +52,11 @@ pub(crate) struct Agents {
     pub(crate) fleet: Fleet,
     pub(super) stop: CancellationToken,
     pub(super) last_request: AtomicU64,
+    pub(super) lists: Semaphore,
 }
 
 impl Agents {
-    pub(crate) fn list(
+    pub(crate) async fn list(
         &self,
         request: wire::ListAgentsRequest,
     ) -> Result<wire::ListAgentsResponse, AdminError> {
@@ -60,7 +65,11 @@ impl Agents {
         let sorting = sorting_from_wire(order, descending)?;
         let after = place_from_token(sorting, &page_token)?;
         let limit = PageSize::from_wire(page_size)?.get();
-        let page = self.fleet.registry().list(&filter, sorting, after.as_ref(), limit);
+        let registry = self.fleet.registry().clone();
+        // A look at 100,000 agents takes tens of milliseconds, which nobody's session has to wait for.
+        let _turn = self.lists.acquire().await.map_err(|_| AdminError::Stopping)?;
+        let listed = spawn_blocking(move || registry.list(&filter, sorting, after.as_ref(), limit)).await;
+        let page = listed.map_err(|_| AdminError::Stopping)?;
         Ok(wire::ListAgentsResponse {
             agents: page.agents.iter().map(agent_to_wire).collect(),
             next_page_token: page.next.map(|place| place_to_token(sorting, &place)).unwrap_or_default(),

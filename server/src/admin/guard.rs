@@ -11,9 +11,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response, header};
 use axum::middleware::{Next, from_fn_with_state};
+use http_body_util::Limited;
 use landmark_proto::wire::admin_server;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tracing::warn;
@@ -28,6 +29,10 @@ mod lasting;
 
 /// Anyone can be refused as often as they like; the log tells it this often.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
+/// A name, two passwords, and what the token is for: what a stranger may make the server hold.
+const MAX_STRANGERS_BYTES: usize = 16 * 1024;
+/// For such a call to arrive and be answered, its place in the queue of passwords included.
+const STRANGERS_TIMEOUT: Duration = Duration::from_secs(30);
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/";
 
@@ -49,7 +54,8 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request<Body>, next
     // From before the look, so that no change in between is missed.
     let changes = guard.authenticator.changes();
     let response = match guard.admit(&mut request, access).await {
-        Ok(None) => next.run(request).await,
+        Ok(None) if method == "other" => next.run(request).await,
+        Ok(None) => strangers_call(request, next).await,
         Ok(Some(admitted)) => {
             let lost = admitted.until_lost(Arc::clone(&guard.authenticator), changes);
             next.run(request).await.map(|body| lasting::until(body, lost))
@@ -63,6 +69,13 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request<Body>, next
     };
     metrics::admin_call(method, code_name(&response));
     response
+}
+
+/// A call of the service by someone who has shown nothing yet: short, and soon over. (Asking for health may go on.)
+async fn strangers_call(request: Request<Body>, next: Next) -> Response<Body> {
+    let request = request.map(|body| Body::new(Limited::new(body, MAX_STRANGERS_BYTES)));
+    let answered = timeout(STRANGERS_TIMEOUT, next.run(request)).await;
+    answered.unwrap_or_else(|_| Status::deadline_exceeded("the call did not arrive in time").into_http())
 }
 
 /// For whom a path is. What is not known is for nobody; strangers are not told so.

@@ -128,7 +128,7 @@ impl admin_server::Admin for Service {
         &self,
         request: Request<wire::ListAgentsRequest>,
     ) -> Result<Response<wire::ListAgentsResponse>, Status> {
-        answer(self.0.agents.list(request.into_inner()))
+        answer(self.0.agents.list(request.into_inner()).await)
     }
 
     async fn get_agent(

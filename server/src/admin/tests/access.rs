@@ -145,6 +145,30 @@ async fn a_wrong_name_and_a_wrong_password_are_told_in_the_same_words() {
 }
 
 #[tokio::test]
+async fn a_strangers_call_is_short_and_soon_over() {
+    let mut served = Served::new().await;
+    let long = SignInRequest { description: "x".repeat(20 * 1024), ..signed_in_as("mia", PASSWORD) };
+    let refused = served.client.sign_in(long.clone()).await.unwrap_err();
+    assert_ne!(refused.code(), Code::Unauthenticated, "{refused}");
+    // Whoever has shown a token may say more, and is told what is wrong with it.
+    let request = wire::CreateApiTokenRequest { description: long.description, ..Default::default() };
+    let refused = served.client.create_api_token(with_token(request)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+
+    let never = tonic::body::Body::new(http_body_util::StreamBody::new(futures_util::stream::pending::<
+        Result<hyper::body::Frame<bytes::Bytes>, std::convert::Infallible>,
+    >()));
+    let request = http::Request::post("/landmark.v1.Admin/SignIn")
+        .header("content-type", "application/grpc")
+        .body(never)
+        .unwrap();
+    tokio::time::pause();
+    let response = tower::ServiceExt::oneshot(served.routes.clone(), request).await.unwrap();
+    let status = response.headers().get("grpc-status").unwrap();
+    assert_eq!(Code::from_bytes(status.as_bytes()), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
 async fn a_password_for_once_has_to_be_replaced() {
     let mut served = Served::new().await;
     let password = served.account("mia", Role::Operator).await;

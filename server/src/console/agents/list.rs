@@ -57,7 +57,7 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit) -> Result
     let query = Query::read(&visit.query);
     let layout = console.layout(&visit, Section::Agents, "Agents").await?;
     let layout = Layout { topics: "fleet".to_owned(), ..layout };
-    let table = match table(&console, &visit, &query) {
+    let table = match table(&console, &visit, &query).await {
         // The page that an old address means is not there any more, or never was.
         Err(Problem::Admin(AdminError::Invalid(_))) if !query.after.is_empty() => {
             return Ok(Redirect::to(&format!("/agents{}", query.first().address())).into_response());
@@ -74,7 +74,7 @@ pub(super) async fn part(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let query = Query::read(&visit.query);
-    let mut response = part_of(&table(&console, &visit, &query)?)?;
+    let mut response = part_of(&table(&console, &visit, &query).await?)?;
     if !is_by_itself(&headers)
         && let Ok(address) = HeaderValue::try_from(format!("/agents{}", query.address()))
     {
@@ -83,8 +83,8 @@ pub(super) async fn part(
     Ok(response)
 }
 
-fn table(console: &Console, visit: &Visit, query: &Query) -> Result<Table, Problem> {
-    let found = console.admin().agents.list(query.request())?;
+async fn table(console: &Console, visit: &Visit, query: &Query) -> Result<Table, Problem> {
+    let found = console.admin().agents.list(query.request()).await?;
     let wire::ListAgentsResponse { agents, next_page_token, n_matching } = found;
     let n_agents = console.admin().agents.fleet.registry().n_agents();
     let mut rows: Vec<Row> = agents.into_iter().map(|agent| Row::new(agent, visit.now)).collect();
